@@ -1,0 +1,1 @@
+"""The reading side: a Dash application over the warehouse's queries."""

@@ -1,0 +1,1 @@
+"""The thin gateway: admits, forwards, meters and records every model call, and waits for nothing else."""

@@ -1,0 +1,1 @@
+"""What was stored and how it is asked: tables, loading, queries, and the embedded ClickHouse."""
