@@ -1,0 +1,115 @@
+"""Events to bytes and back: one CloudEvents 1.0 envelope in structured JSON (spec, section 3; JSON format, section 3).
+
+`type` names the class, `dataschema` its version. Decimals travel as texts, instants as RFC 3339. A reader that meets
+a type it does not know, a newer version, or anything that is no such envelope, raises DecodeError with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ingest.errors import DecodeError
+from ingest.events.calls import CallFinished, CallStarted
+from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.costs import CallCosted, CostCorrected
+from ingest.events.dead_letters import DeadLetter
+from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
+from ingest.events.states import BudgetStateChanged
+
+Event = (
+    CallStarted
+    | CallFinished
+    | CallCosted
+    | CostCorrected
+    | ChargeSettled
+    | BudgetRevised
+    | BudgetStateChanged
+    | TeamDefined
+    | KeyIssued
+    | KeyRevoked
+    | BudgetDefined
+    | BudgetDeleted
+    | DeadLetter
+)
+
+VERSION = 1
+_TYPE_PREFIX = "spendstream."
+_SCHEMA_PREFIX = "urn:spendstream:event:"
+_CLASSES: tuple[type[Any], ...] = Event.__args__
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """An event as read: its identity, who said it, when, about what, and the event itself in `data`."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    subject: str
+    data: Event
+
+
+class _Wire(msgspec.Struct, frozen=True):
+    id: str
+    source: str
+    type: str
+    time: datetime
+    dataschema: str
+    data: msgspec.Raw
+    subject: str = ""
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string", order=None)
+_WIRE = msgspec.json.Decoder(_Wire)
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    _TYPE_PREFIX + cls.__name__: msgspec.json.Decoder(cls) for cls in _CLASSES
+}
+
+
+def encode_event(event: Event, *, id: str, source: str, time: datetime, subject: str = "") -> bytes:
+    """The envelope around `event`. `id` with `source` is the identity by which a repeated send is recognised."""
+    name = type(event).__name__
+    wire = _Wire(
+        id=id,
+        source=source,
+        type=_TYPE_PREFIX + name,
+        time=time,
+        dataschema=f"{_SCHEMA_PREFIX}{name}:{VERSION}",
+        data=msgspec.Raw(_ENCODER.encode(event)),
+        subject=subject,
+    )
+    return _ENCODER.encode(wire)
+
+
+def decode_event(value: bytes | None) -> Envelope:
+    """Raises DecodeError, whose text says what was wrong, for anything but an event of a type and version we know."""
+    if value is None:
+        raise DecodeError("the record has no value (a tombstone)")
+    try:
+        wire = _WIRE.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        raise DecodeError(f"no CloudEvents envelope: {reason}") from None
+    decoder = _DECODERS.get(wire.type)
+    if decoder is None:
+        raise DecodeError(f"unknown event type {wire.type!r}")
+    _check_version(wire)
+    try:
+        data = decoder.decode(wire.data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        raise DecodeError(f"{wire.type}: {reason}") from None
+    return Envelope(wire.id, wire.source, wire.type, wire.time, wire.subject, data)
+
+
+def _check_version(wire: _Wire) -> None:
+    if wire.specversion != "1.0":
+        raise DecodeError(f"CloudEvents specversion {wire.specversion!r} is not 1.0")
+    head, _, version = wire.dataschema.rpartition(":")
+    if not head.startswith(_SCHEMA_PREFIX) or not version.isdigit():
+        raise DecodeError(f"dataschema {wire.dataschema!r} is none of ours")
+    if int(version) > VERSION:
+        raise DecodeError(f"{wire.type} has version {version}; this process reads up to {VERSION}")

@@ -1,0 +1,41 @@
+"""Events of the topic `budget.charges`, keyed by budget: everything that the one ledger of a budget reads, in order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ingest.governance.budgets import Budget
+
+
+class SourcePosition(msgspec.Struct, frozen=True, array_like=True):
+    """The record of `llm.calls` from which a charge was derived. Positions of a partition only grow, which is what
+    makes a charge applicable once: a ledger skips a position at or below the highest it has applied."""
+
+    partition: int
+    offset: int
+
+
+class ChargeSettled(msgspec.Struct, frozen=True):
+    """A finished call costs this much; charged to one balance."""
+
+    budget_id: str
+    window: str
+    call_id: str
+    amount_usd: Decimal
+    source: SourcePosition
+    finished_at: datetime
+
+
+class BudgetRevised(msgspec.Struct, frozen=True):
+    """A budget was defined, changed, reset or deleted; it stands among its charges so that one writer sees both in
+    one order."""
+
+    budget: Budget
+    revised_at: datetime
+    is_deleted: bool = False
+
+
+BudgetCharge = ChargeSettled | BudgetRevised

@@ -1,0 +1,59 @@
+"""Events of the topic `llm.costs`: a call was costed, or its cost was corrected."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from ingest.events.calls import CallFinished
+from ingest.money import ZERO
+
+
+class CostComponent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a call's bill."""
+
+    token_class: str
+    """`input`, `cache_read`, `cache_write`, `cache_write_1h`, `audio_input`, `output`, `reasoning`, `audio_output`,
+    `web_search` or `request`."""
+    quantity: int
+    """Tokens, or pieces for fees by call."""
+    unit_price_usd: Decimal
+    """USD for 1,000,000 tokens, or for 1,000 pieces."""
+    cost_usd: Decimal
+
+
+class CallCost(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a call costs, in USD with 12 places. `input + cache + output = cost`, exactly.
+
+    `input_cost_usd` holds uncached input and fees by call; `cache_cost_usd` cache reads and writes;
+    `output_cost_usd` all output.
+    """
+
+    cost_usd: Decimal = ZERO
+    input_cost_usd: Decimal = ZERO
+    cache_cost_usd: Decimal = ZERO
+    output_cost_usd: Decimal = ZERO
+    list_cost_usd: Decimal = ZERO
+    """Before discounts."""
+    price_version: str = ""
+    """Which prices; empty where no price was needed or none was known."""
+    is_priced: bool = True
+    """False: tokens were used and no price is known. Never shown as a cost of zero."""
+    components: tuple[CostComponent, ...] = ()
+
+
+class CallCosted(msgspec.Struct, frozen=True):
+    """A finished call and its cost. The warehouse loads these and needs nothing else."""
+
+    finished: CallFinished
+    cost: CallCost
+
+
+class CostCorrected(msgspec.Struct, frozen=True):
+    """A later, better cost of a call that was costed before; the highest `version` holds (`CallCosted` is 1)."""
+
+    finished: CallFinished
+    cost: CallCost
+    version: int
+    reason: str

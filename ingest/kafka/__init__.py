@@ -1,0 +1,1 @@
+"""The log on Kafka: the only folder that knows aiokafka. Each file keeps one Protocol of `ingest.log`."""

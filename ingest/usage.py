@@ -1,0 +1,64 @@
+"""Token usage of one call, by class, in one meaning for all providers.
+
+Sources differ: OpenAI, Mistral and Gemini count cached tokens within the input, Anthropic beside it; Gemini counts
+thoughts beside the candidates. Here, as in OpenTelemetry's GenAI conventions (`gen_ai.usage.input_tokens`), `input_tokens`
+is all input and `output_tokens` is all output; every other count is a part of one of the two. A part never exceeds
+its whole. Counting nothing (0) and not knowing (`None` in place of the whole `TokenUsage`) are different things.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ingest.errors import InvalidUsage
+
+
+class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whole numbers of tokens. `web_searches` counts calls of a provider's search tool, billed by the piece."""
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    """All cache writes: those for 5 minutes and those for 1 hour."""
+    cache_write_1h_tokens: int = 0
+    """The part of `cache_write_tokens` that is kept for an hour."""
+    audio_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+    web_searches: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+NO_USAGE = TokenUsage()
+
+_PARTS = (
+    ("cache_read_tokens", "input_tokens"),
+    ("cache_write_tokens", "input_tokens"),
+    ("cache_write_1h_tokens", "cache_write_tokens"),
+    ("audio_input_tokens", "input_tokens"),
+    ("reasoning_tokens", "output_tokens"),
+    ("audio_output_tokens", "output_tokens"),
+)
+
+
+def check_usage(usage: TokenUsage) -> TokenUsage:
+    """`usage` itself when it is consistent; raises InvalidUsage that names both counts when it is not."""
+    for name in usage.__struct_fields__:
+        count = getattr(usage, name)
+        if count < 0:
+            raise InvalidUsage(f"{name} is {count}; a count cannot be negative")
+    for part, whole in _PARTS:
+        if getattr(usage, part) > getattr(usage, whole):
+            raise InvalidUsage(
+                f"{part} ({getattr(usage, part)}) cannot exceed {whole} ({getattr(usage, whole)}), which includes it"
+            )
+    if usage.cache_read_tokens + usage.cache_write_tokens > usage.input_tokens:
+        raise InvalidUsage(
+            f"cache_read_tokens ({usage.cache_read_tokens}) and cache_write_tokens ({usage.cache_write_tokens})"
+            f" together cannot exceed input_tokens ({usage.input_tokens})"
+        )
+    return usage

@@ -1,0 +1,1 @@
+"""Balances of budgets: pure arithmetic over charges."""

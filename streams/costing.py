@@ -1,0 +1,1 @@
+"""From a finished call to its cost and its charges. Pure."""
