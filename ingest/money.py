@@ -28,7 +28,10 @@ def usd(value: Decimal | int | str) -> Decimal:
     if isinstance(value, float | bool):
         raise InvalidMoney(f"{value!r} is a {type(value).__name__}; money is given as a decimal or as a text")
     try:
-        return Decimal(value).quantize(PLACES, context=_CONTEXT)
+        amount = Decimal(value).quantize(PLACES, context=_CONTEXT)
+        if amount.is_nan():
+            raise InvalidOperation
+        return amount
     except (InvalidOperation, ValueError, TypeError):
         raise InvalidMoney(
             f"{value!r} is no amount of dollars (a finite decimal number below 1e26 is needed)"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from ingest.attribution import Attribution, BudgetScope
+from ingest.codec import Event, decode_event, encode_event
+from ingest.errors import DecodeError
+from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, Outcome
+from ingest.events.charges import BudgetRevised, ChargeSettled, SourcePosition
+from ingest.events.costs import CallCost, CallCosted, CostComponent, CostCorrected
+from ingest.events.dead_letters import DeadLetter
+from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
+from ingest.events.states import BudgetStateChanged, BudgetStatus
+from ingest.governance.budgets import Budget
+from ingest.usage import TokenUsage
+from tests.strategies import finished_calls
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "events"
+AT = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
+WHO = Attribution(team="search", project="p", key_id="key-1", user="ada", tags={"env": "prod"})
+CALL = Call(
+    "call-1",
+    AT,
+    WHO,
+    "openai",
+    "gpt-4o",
+    "chat",
+    "/openai/v1/chat/completions",
+    True,
+    (BudgetRef("b", "0/x"),),
+    Decimal("0.25"),
+)
+FINISHED = CallFinished(
+    CALL,
+    AT,
+    Outcome.OK,
+    200,
+    812,
+    90,
+    TokenUsage(1000, 500, output_tokens=300, reasoning_tokens=10),
+    False,
+    "gpt-4o-2024-08-06",
+    "chatcmpl-1",
+    "default",
+)
+COST = CallCost(
+    Decimal("0.004875000000"),
+    Decimal("0.001250000000"),
+    Decimal("0.000625000000"),
+    Decimal("0.003000000000"),
+    Decimal("0.004875000000"),
+    "genai-prices/0",
+    True,
+    (CostComponent("input", 500, Decimal("2.5"), Decimal("0.001250000000")),),
+)
+BUDGET = Budget(
+    "b", BudgetScope(team="search", model="gpt-4o"), Decimal("10.00"), "month", AT, "Europe/Berlin"
+)
+EVENTS: tuple[Event, ...] = (
+    CallStarted(CALL),
+    FINISHED,
+    CallCosted(FINISHED, COST),
+    CostCorrected(FINISHED, COST, 2, "price corrected"),
+    ChargeSettled("b", "0/x", "call-1", Decimal("0.004875000000"), SourcePosition(3, 42), AT),
+    BudgetRevised(BUDGET, AT),
+    BudgetStateChanged(
+        BUDGET,
+        "0/x",
+        BudgetStatus.BLOCKED,
+        Decimal("10.1"),
+        Decimal(0),
+        AT,
+        AT,
+        Decimal("0.1"),
+        (Decimal("0.5"),),
+        "call-1",
+        AT,
+    ),
+    TeamDefined("search", AT),
+    KeyIssued("key-1", "ab" * 32, "search", AT, "laptop"),
+    KeyRevoked("key-1", AT),
+    BudgetDefined(BUDGET, AT),
+    BudgetDeleted(BUDGET, AT),
+    DeadLetter("llm.calls", 1, 7, "no CloudEvents envelope", b"k", b"\xff", AT),
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_the_wire_form_of_version_1_is_frozen(event: Event) -> None:
+    """A golden file that differs means that readers of the log break: make a new version with an upcaster instead."""
+    written = encode_event(event, id="id-1", source="spendstream/test", time=AT, subject="s")
+    path = GOLDEN / f"{type(event).__name__}.json"
+    assert json.loads(written) == json.loads(path.read_text()), f"{path.name} no longer matches"
+    assert decode_event(path.read_bytes()).data == event
+
+
+@given(finished_calls())
+def test_what_is_written_is_read_back(event: CallFinished) -> None:
+    read = decode_event(encode_event(event, id="i", source="s", time=AT))
+    assert read.data == event
+    assert (read.id, read.source, read.time) == ("i", "s", AT)
+
+
+def envelope(**changes: object) -> bytes:
+    whole = json.loads(encode_event(TeamDefined("t", AT), id="i", source="s", time=AT))
+    return json.dumps(whole | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "tombstone"),
+        (b"", "no CloudEvents envelope"),
+        (b"\xff\xfe", "no CloudEvents envelope"),
+        (b"[1]", "no CloudEvents envelope"),
+        (envelope(type="spendstream.Nonsense"), "unknown event type"),
+        (envelope(specversion="0.3"), "specversion"),
+        (envelope(dataschema="urn:other:1"), "dataschema"),
+        (envelope(dataschema="urn:spendstream:event:TeamDefined:99"), "version 99"),
+        (envelope(data={"team": 5}), "TeamDefined"),
+    ],
+)
+def test_what_cannot_be_read_says_why(value: bytes | None, reason: str) -> None:
+    with pytest.raises(DecodeError, match=reason):
+        decode_event(value)

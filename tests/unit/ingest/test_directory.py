@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from ingest.attribution import Attribution, BudgetScope
+from ingest.directory import Directory, entity_key, hash_key
+from ingest.events.governance import (
+    BudgetDefined,
+    BudgetDeleted,
+    GovernanceEvent,
+    KeyIssued,
+    KeyRevoked,
+    TeamDefined,
+)
+from ingest.governance.budgets import Budget
+
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+WHO = Attribution(team="search", project="web", key_id="k1", user="ada", tags={"env": "prod", "beta": ""})
+
+
+def budget(name: str, **scope: str) -> Budget:
+    return Budget(name, BudgetScope(**scope), Decimal(1), "month", AT)
+
+
+@pytest.mark.parametrize(
+    ("scope", "covered"),
+    [
+        ({"team": "search"}, True),
+        ({"team": "other"}, False),
+        ({"org": "default"}, True),
+        ({"key": "k1"}, True),
+        ({"user": "ada", "model": "gpt-4o"}, True),
+        ({"user": "ada", "model": "gpt-5"}, False),
+        ({"tag": "env=prod"}, True),
+        ({"tag": "env=test"}, False),
+        ({"tag": "beta"}, True),
+        ({"tag": "gamma"}, False),
+        ({"provider": "openai", "project": "web"}, True),
+    ],
+)
+def test_a_scope_covers_what_matches_in_every_dimension(scope: dict[str, str], covered: bool) -> None:
+    assert BudgetScope(**scope).covers(WHO, "openai", "gpt-4o") is covered
+
+
+def test_the_newest_event_of_an_entity_is_its_state() -> None:
+    directory = Directory()
+    issued = KeyIssued("k1", hash_key("secret"), "search", AT)
+    for event in (issued, issued, BudgetDefined(budget("b", team="search"), AT)):
+        directory.apply(event)
+    assert directory.keys_by_hash[hash_key(b"secret")] == issued
+    assert directory.teams == {"search"}
+    assert [b.name for b in directory.budgets_for(WHO, "openai", "gpt-4o")] == ["b"]
+
+    directory.apply(KeyRevoked("k1", AT))
+    directory.apply(KeyRevoked("unknown", AT))
+    directory.apply(BudgetDeleted(budget("b", team="search"), AT))
+    assert not directory.keys_by_hash
+    assert not directory.keys
+    assert directory.budgets_for(WHO, "openai", "gpt-4o") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [
+        (TeamDefined("t", AT), "team:t"),
+        (KeyIssued("k", "h", "t", AT), "key:k"),
+        (KeyRevoked("k", AT), "key:k"),
+        (BudgetDefined(budget("b", team="t"), AT), "budget:b"),
+        (BudgetDeleted(budget("b", team="t"), AT), "budget:b"),
+    ],
+)
+def test_later_events_of_an_entity_replace_earlier_ones_on_the_compacted_topic(
+    event: GovernanceEvent, key: str
+) -> None:
+    assert entity_key(event) == key
