@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
 
 from ingest.spool import Spool
 
@@ -99,6 +100,7 @@ class SpoolMachine(RuleBasedStateMachine):
         assert on_disk <= LIMIT + 40 * len(list(self.path.glob("*.seg")))
         assert self.spool.is_empty == (self.spool.pending_bytes == 0)
 
+    @override
     def teardown(self) -> None:
         self.spool.close()
         self.folder.cleanup()
