@@ -1,0 +1,87 @@
+"""`python -m ingest`: the embedded Kafka, its topics, and imports of past calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import typer
+
+from ingest.broker.drain import clients_gone
+from ingest.broker.errors import BrokerError
+from ingest.broker.launcher import EmbeddedBroker
+from ingest.environ import Environ, process_environ
+from ingest.errors import SpendstreamError
+from ingest.kafka.admin import create_topics, wait_for_broker
+from ingest.topics import TOPICS
+
+_PATIENCE_S = 3.0  # how long the broker waits for its clients to leave; honcho kills after 5
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def broker() -> None:
+    """Run the embedded Kafka until stopped, with all topics made."""
+    environ = Environ(process_environ())
+    home = environ.home()
+    cache = Path(environ.text("SPENDSTREAM_CACHE", str(home / "cache"))).expanduser().absolute()
+    kafka = EmbeddedBroker(
+        home / "kafka", environ.port("SPENDSTREAM_KAFKA_PORT", 9092), cache=cache / "kafka", report=print
+    )
+    raise SystemExit(asyncio.run(_run_broker(kafka)))
+
+
+async def _run_broker(kafka: EmbeddedBroker) -> int:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    starting = asyncio.create_task(asyncio.to_thread(kafka.start))
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping.is_set():
+        await starting
+        await asyncio.to_thread(kafka.stop)
+        return 0
+    await starting
+    await create_topics(kafka.bootstrap, TOPICS)
+    print(f"ready: Kafka 4.3.1 at {kafka.bootstrap}", flush=True)
+    ended = asyncio.create_task(kafka.wait())
+    await asyncio.wait({ended, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.is_set():
+        raise kafka.failure()
+    await clients_gone(kafka.port, _PATIENCE_S)
+    ended.cancel()
+    await asyncio.to_thread(kafka.stop)
+    return 0
+
+
+@app.command()
+def topics(replication: int = typer.Option(1, help="Replicas of each new topic.")) -> None:
+    """Create the topics that are missing; existing ones stay as they are."""
+    bootstrap = Environ(process_environ()).kafka()
+    made = asyncio.run(_create(bootstrap, replication))
+    print(f"created {', '.join(made)}" if made else "all topics are there")
+
+
+async def _create(bootstrap: str, replication: int) -> list[str]:
+    await wait_for_broker(bootstrap, on_wait=lambda: print(f"waiting for Kafka at {bootstrap} …", flush=True))
+    return await create_topics(bootstrap, TOPICS, replication)
+
+
+def main() -> None:
+    """Run a command; what goes wrong on purpose is one line on standard error and exit code 1."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        app()
+    except (SpendstreamError, BrokerError) as problem:
+        print(f"spendstream: {problem}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
