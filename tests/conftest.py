@@ -1,0 +1,5 @@
+"""What every test can use."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.fixtures.providers"]
