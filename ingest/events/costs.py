@@ -41,6 +41,8 @@ class CallCost(msgspec.Struct, frozen=True, omit_defaults=True):
     is_priced: bool = True
     """False: tokens were used and no price is known. Never shown as a cost of zero."""
     components: tuple[CostComponent, ...] = ()
+    unpriced_because: str = ""
+    """Why there is no price, for people; empty where there is one."""
 
 
 class CallCosted(msgspec.Struct, frozen=True):

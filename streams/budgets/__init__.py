@@ -1,1 +1,1 @@
-"""Balances of budgets: pure arithmetic over charges."""
+"""Balances and what they mean for a budget: pure folds, without Kafka, Faust or a clock of their own."""

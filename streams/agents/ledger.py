@@ -1,0 +1,115 @@
+"""`budget.charges` -> balances in tables and states on `budget.states`."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Future
+from collections.abc import Sequence
+
+import msgspec
+
+from ingest.clock import Clock
+from ingest.codec import decode_event
+from ingest.errors import DecodeError, InvalidInput
+from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.states import BudgetStateChanged
+from ingest.log import Outgoing, Record
+from streams.agents.tables import BytesTable, encode
+from streams.budgets.balance import Balance
+from streams.budgets.ledger import BalanceKey, Ledger
+from streams.budgets.pacing import Pacer
+from streams.budgets.standing import Standing
+from streams.dead_letters import dead_letter
+from streams.outgoing import LEDGER, letter_record, state_record
+from streams.step import Work
+
+_LOG = logging.getLogger(__name__)
+
+TURN_S = 1.0
+"""Seconds between looks at the clock for windows that have ended."""
+_FORGET_EVERY = 3600
+
+_BALANCE = msgspec.json.Decoder(Balance)
+_STANDING = msgspec.json.Decoder(Standing)
+
+
+class LedgerStep:
+    """One ledger for each partition; a balance and its marks are one entry of the table `balances`."""
+
+    def __init__(self, balances: BytesTable, budgets: BytesTable, clock: Clock) -> None:
+        self._balances = balances
+        self._budgets = budgets
+        self._clock = clock
+        self._ledgers: dict[int, Ledger] = {}
+        self._pacer = Pacer()
+        self._letters: list[Outgoing] = []
+        self._turn_due = clock.monotonic()
+        self._turns = 0
+
+    def accept(self, record: Record) -> None:
+        try:
+            event = decode_event(record.value).data
+            if not isinstance(event, ChargeSettled | BudgetRevised):
+                raise DecodeError(f"{type(event).__name__} does not belong on {record.topic}")
+            self._ledgers[record.partition].apply(event)
+        except InvalidInput as reason:
+            _LOG.warning(
+                "%s/%d/%d goes to dead.letters: %s", record.topic, record.partition, record.offset, reason
+            )
+            self._letters.append(letter_record(dead_letter(record, str(reason), self._clock.now()), LEDGER))
+
+    def take(self) -> Work:
+        if self._clock.monotonic() >= self._turn_due:
+            self._turn()
+        records = [*self._letters, *(state_record(state) for state in self._states())]
+        self._letters = []
+        stored = [write for number, ledger in self._ledgers.items() for write in self._store(number, ledger)]
+        return Work(records, stored)
+
+    def next_due(self) -> float | None:
+        waiting = self._pacer.next_due()
+        return self._turn_due if waiting is None else min(waiting, self._turn_due)
+
+    def restore(self, partitions: Sequence[int], /) -> None:
+        balances: dict[int, list[tuple[BalanceKey, Balance]]] = {number: [] for number in partitions}
+        standings: dict[int, list[tuple[str, Standing]]] = {number: [] for number in partitions}
+        for key, value in self._balances.items():
+            number, budget, window = msgspec.json.decode(key)
+            if number in balances:
+                balances[number].append((BalanceKey(budget, window), _BALANCE.decode(value)))
+        for key, value in self._budgets.items():
+            number, budget = msgspec.json.decode(key)
+            if number in standings:
+                standings[number].append((budget, _STANDING.decode(value)))
+        self._ledgers = {number: Ledger(balances[number], standings[number]) for number in partitions}
+        self._pacer = Pacer()
+        self._letters = []
+
+    def _states(self) -> list[BudgetStateChanged]:
+        now, moment = self._clock.monotonic(), self._clock.now()
+        offered = [
+            self._pacer.offer(state, now)
+            for ledger in self._ledgers.values()
+            for state in ledger.take_states(moment)
+        ]
+        return [state for state in offered if state is not None] + self._pacer.due(now)
+
+    def _store(self, number: int, ledger: Ledger) -> list[Future[object]]:
+        changes = ledger.take_changes()
+        writes = [
+            self._budgets.put(number, encode([number, name]), encode(standing))
+            for name, standing in changes.standings.items()
+        ]
+        for (budget, window), balance in changes.balances.items():
+            value = None if balance is None else encode(balance)
+            writes.append(self._balances.put(number, encode([number, budget, window]), value))
+        return writes
+
+    def _turn(self) -> None:
+        now = self._clock.now()
+        for ledger in self._ledgers.values():
+            ledger.turn(now)
+            if self._turns % _FORGET_EVERY == 0:
+                ledger.forget(now)
+        self._turns += 1
+        self._turn_due = self._clock.monotonic() + TURN_S

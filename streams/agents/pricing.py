@@ -1,0 +1,84 @@
+"""`llm.calls` -> costs on `llm.costs` and charges on `budget.charges`."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Future
+from collections.abc import Sequence
+
+from ingest.clock import Clock
+from ingest.codec import decode_event
+from ingest.errors import DecodeError
+from ingest.events.calls import CallFinished, CallStarted
+from ingest.events.charges import SourcePosition
+from ingest.log import Outgoing, Record
+from ingest.pricing.book import PriceBook
+from streams.agents.tables import BytesTable
+from streams.charging import charges_for
+from streams.costing import cost_call
+from streams.dead_letters import LONGEST_VALUE, dead_letter
+from streams.outgoing import PRICING, charge_record, cost_record, letter_record
+from streams.step import Work
+
+_LOG = logging.getLogger(__name__)
+
+
+class PricingStep:
+    """Prices every finished call once. `seen` maps a call's id to the offset at which it first stood: the same id at a
+    later offset is a repeated send and is dropped; the same record again is priced again, to the same result."""
+
+    def __init__(self, seen: BytesTable, book: PriceBook, clock: Clock) -> None:
+        self._seen = seen
+        self._book = book
+        self._clock = clock
+        self._records: list[Outgoing] = []
+        self._stored: list[Future[object]] = []
+        self.repeated_sends = 0
+
+    def accept(self, record: Record) -> None:
+        try:
+            event = decode_event(record.value).data
+            if isinstance(event, CallFinished):
+                self._price(record, event)
+            elif not isinstance(event, CallStarted):
+                raise DecodeError(f"{type(event).__name__} does not belong on {record.topic}")
+        except DecodeError as reason:
+            self._bury(record, str(reason))
+
+    def take(self) -> Work:
+        work = Work(self._records, self._stored)
+        self._records, self._stored = [], []
+        return work
+
+    def next_due(self) -> float | None:
+        return None
+
+    def restore(self, _partitions: Sequence[int], /) -> None:
+        self._records, self._stored = [], []
+
+    def _price(self, record: Record, finished: CallFinished) -> None:
+        if self._is_repeated_send(record, finished.call.call_id):
+            self.repeated_sends += 1
+            return
+        costed = cost_call(finished, self._book)
+        cost = cost_record(costed)
+        if cost.value is not None and len(cost.value) > LONGEST_VALUE:
+            self._bury(record, f"its cost event has {len(cost.value)} bytes; the limit is {LONGEST_VALUE}")
+        else:
+            self._records.append(cost)
+        source = SourcePosition(record.partition, record.offset)
+        self._records += [charge_record(charge) for charge in charges_for(costed, source)]
+
+    def _is_repeated_send(self, record: Record, call_id: str) -> bool:
+        key = call_id.encode()
+        first = self._seen.get(key)
+        if first is not None:
+            return record.offset > int(first)
+        self._stored.append(self._seen.put(record.partition, key, str(record.offset).encode()))
+        return False
+
+    def _bury(self, record: Record, reason: str) -> None:
+        _LOG.warning(
+            "%s/%d/%d goes to dead.letters: %s", record.topic, record.partition, record.offset, reason
+        )
+        self._records.append(letter_record(dead_letter(record, reason, self._clock.now()), PRICING))

@@ -1,0 +1,68 @@
+"""Events of the stream processors as records: which topic, which key, which identity. Pure.
+
+What is derived from a record has an identity derived from it too, so that readers recognise a repeat; costs, charges
+and revisions come out the same to the byte. Only a state, the fact of a moment, has an identity of its own.
+"""
+
+from __future__ import annotations
+
+from ingest.codec import encode_event
+from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.costs import CallCosted
+from ingest.events.dead_letters import DeadLetter
+from ingest.events.states import BudgetStateChanged
+from ingest.ids import derived_id, new_id
+from ingest.log import Outgoing
+from ingest.topics import TopicName
+
+PRICING = "spendstream/streams/pricing"
+LEDGER = "spendstream/streams/ledger"
+GOVERNANCE = "spendstream/streams/governance"
+
+
+def cost_record(costed: CallCosted) -> Outgoing:
+    """On `llm.costs`, by team."""
+    finished = costed.finished
+    value = encode_event(
+        costed,
+        id=f"{finished.call.call_id}/costed",
+        source=PRICING,
+        time=finished.finished_at,
+        subject=finished.call.call_id,
+    )
+    return Outgoing(TopicName.COSTS, finished.call.who.team, value)
+
+
+def charge_record(charge: ChargeSettled) -> Outgoing:
+    """On `budget.charges`, by budget."""
+    value = encode_event(
+        charge,
+        id=derived_id("charge", charge.call_id, charge.budget_id, charge.window),
+        source=PRICING,
+        time=charge.finished_at,
+        subject=charge.budget_id,
+    )
+    return Outgoing(TopicName.CHARGES, charge.budget_id, value)
+
+
+def revision_record(revised: BudgetRevised, cause_id: str) -> Outgoing:
+    """On `budget.charges`, by budget; `cause_id` is the id of the governance event."""
+    name = revised.budget.name
+    value = encode_event(
+        revised, id=derived_id("revision", cause_id), source=GOVERNANCE, time=revised.revised_at, subject=name
+    )
+    return Outgoing(TopicName.CHARGES, name, value)
+
+
+def state_record(state: BudgetStateChanged) -> Outgoing:
+    """On `budget.states`, by budget."""
+    name = state.budget.name
+    value = encode_event(state, id=new_id(), source=LEDGER, time=state.changed_at, subject=name)
+    return Outgoing(TopicName.STATES, name, value)
+
+
+def letter_record(letter: DeadLetter, source: str) -> Outgoing:
+    """On `dead.letters`, by the topic that the letter stood on; `source` is the step that could not use it."""
+    stood_at = derived_id("letter", letter.topic, str(letter.partition), str(letter.offset))
+    value = encode_event(letter, id=stood_at, source=source, time=letter.seen_at, subject=letter.topic)
+    return Outgoing(TopicName.DEAD_LETTERS, letter.topic, value)
