@@ -109,5 +109,5 @@ def _filled(
 ) -> Any:
     """`struct` with those `changes` that are fields of it; their names go to `taken`."""
     own = {name: v for name, v in changes.items() if name in struct.__struct_fields__ and name not in without}
-    taken |= own.keys()
+    taken.update(own)
     return msgspec.structs.replace(struct, **own)
