@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures.providers"]
+pytest_plugins = ["tests.fixtures.clickhouse", "tests.fixtures.kafka", "tests.fixtures.providers"]

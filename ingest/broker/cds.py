@@ -7,13 +7,15 @@ list into an archive at low priority: about 4 seconds of one core and 330 MB for
 no archive, and the next one tries again.
 
 The archive's name holds a digest of everything that the JVM compares before it uses one: the runtime and the size, time and
-place of every jar. A change therefore leads to another name, and to rebuilding, never to a failed or silently slow start.
+place of every jar. A change therefore leads to another name, and to rebuilding. Should the JVM refuse an archive all the
+same, it says so first thing and starts without; the archive is thrown away and the next start makes another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -27,12 +29,12 @@ from ingest.broker.logfile import telling_lines
 
 _log = logging.getLogger(__name__)
 
-_QUIET = 3.0  # seconds without a new class before the list is taken as complete
-_LONGEST_WAIT = 30.0  # seconds until it is taken as it is
-_POLL = 0.5
+_LONGEST_WAIT = 30.0  # seconds after which the list is taken as it is
+_POLL = 0.25
 _LONGEST_DUMP = 120.0
 _NICENESS = 10
 _PATTERN = "classes-*.jsa"
+_REFUSED = "][cds"  # the tag of the JVM's own complaints; nothing else that we let it print has it
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Archive:
             return ["-Xshare:auto", f"-XX:SharedArchiveFile={self.path}"]
         return ["-Xshare:auto", f"-XX:DumpLoadedClassList={class_list}"]
 
+    def refused(self, first_words: str) -> bool:
+        """Whether the JVM said that it cannot use the archive; `first_words` is what it printed at its start."""
+        return _REFUSED in first_words
+
     def discard(self) -> None:
         """Remove it, so that the next start builds another."""
         self.path.unlink(missing_ok=True)
@@ -86,13 +92,15 @@ class Archive:
 class ArchiveBuilder:
     """Builds an archive in a thread of its own, from the class list that a running broker writes.
 
-    A failure is logged and nothing more: the broker does not need the archive.
+    It begins when the list has not grown for `quiet` seconds. A failure is logged and nothing more: the broker does not
+    need the archive.
     """
 
-    def __init__(self, archive: Archive, class_list: Path, heap: str) -> None:
+    def __init__(self, archive: Archive, class_list: Path, heap: str, quiet: float = 3.0) -> None:
         self._archive = archive
         self._class_list = class_list
         self._heap = heap
+        self._quiet = quiet
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="class-archive", daemon=True)
 
@@ -125,7 +133,7 @@ class ArchiveBuilder:
             current = self._class_list.stat().st_size
             if current != size:
                 size, since = current, now
-            elif now - since >= _QUIET:
+            elif now - since >= self._quiet:
                 return True
             if now > deadline:
                 return True
@@ -157,6 +165,8 @@ class ArchiveBuilder:
             raise OSError(f"java ended with code {child.exit_code}: {' / '.join(telling_lines(log, 0))}")
         for old in self._archive.path.parent.glob(_PATTERN):
             old.unlink(missing_ok=True)
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
         target.replace(self._archive.path)
         _log.info("class archive built: later starts are faster by about a second")
 

@@ -16,9 +16,11 @@ _OPTIONS = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",  # rather end and be restarted than live on half dead
+    "-XX:-CreateCoredumpOnCrash",
     "-XX:-UsePerfData",  # no file in /tmp
     "-Xlog:disable",
     "-Xlog:all=error:stderr",
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka needs it; without this Java prints a warning of four lines
     "-Djava.awt.headless=true",
     "-Djava.net.preferIPv4Stack=true",
     "-Duser.timezone=UTC",

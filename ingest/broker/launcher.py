@@ -62,10 +62,12 @@ class EmbeddedBroker:
         self._properties = self.root / "server.properties"
         self._pid_file = self.root / "broker.pid"
         self._log = self.root / "broker.log"
+        self._crash = self.root / "crash.log"  # only a JVM that crashes writes it
         self._log_start = 0
         self._child: Child | None = None
         self._archive: Archive | None = None
         self._builder: ArchiveBuilder | None = None
+        self._notes_classes = False
 
     @property
     def bootstrap(self) -> str:
@@ -106,7 +108,7 @@ class EmbeddedBroker:
             if time.monotonic() > deadline:
                 raise BrokerNotReady(f"the embedded Kafka was not ready after {within:g} s: see {self._log}")
             time.sleep(_POLL)
-        self._build_archive()
+        self._see_to_archive()
 
     async def wait(self) -> int:
         """Wait until the Java process has ended and return its exit code; 143 or -9 if somebody stopped it so."""
@@ -121,6 +123,10 @@ class EmbeddedBroker:
     def failure(self) -> BrokerError:
         """Why it ended by itself: the telling lines of its log in one sentence. Only after it has ended."""
         child = self._running()
+        if self._crash.exists():
+            return BrokerEnded(
+                f"Java itself crashed, Kafka with it: see {self._crash}; starting again may help"
+            )
         lines = logfile.telling_lines(self._log, self._log_start)
         if any("Address already in use" in line and f":{self.port}:" in line for line in lines):
             return port_in_use(self.port)
@@ -180,11 +186,14 @@ class EmbeddedBroker:
 
     def _launch(self, archive: Archive) -> None:
         logfile.trim(self._log)
+        if self._crash.exists():
+            self._crash.replace(self.root / "crash.log.1")
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         unpacked = self.root / "tmp"
         shutil.rmtree(unpacked, ignore_errors=True)
         unpacked.mkdir()
         flags = archive.flags(self._class_list)
+        self._notes_classes = not archive.exists
         command = broker_command(archive.java.launcher, archive.jars, self._heap, self.root, flags)
         child = Child(command, self.root, self._log)
         self._child = child
@@ -197,18 +206,22 @@ class EmbeddedBroker:
 
     def _give_up_archive_or_fail(self) -> None:
         """After an early end: start once more without the archive if the JVM crashed with one, else raise why."""
-        code = self._running().exit_code
-        crashed = code is not None and code < 0
-        if not crashed or self._archive is None or not self._archive.exists:
+        if not self._crash.exists() or self._archive is None or not self._archive.exists:
             raise self.failure()
         self._archive.discard()
         self._report("Java crashed with its class archive; starting once more without it")
         self._launch(self._archive)
 
-    def _build_archive(self) -> None:
-        if self._archive is not None and not self._archive.exists and self._builder is None:
-            self._builder = ArchiveBuilder(self._archive, self._class_list, self._heap)
+    def _see_to_archive(self) -> None:
+        """Once ready: build the archive for later starts, or drop one that the JVM did not take."""
+        archive = self._archive
+        if archive is None or self._builder is not None:
+            return
+        if self._notes_classes:
+            self._builder = ArchiveBuilder(archive, self._class_list, self._heap)
             self._builder.start()
+        elif archive.refused(logfile.beginning(self._log, self._log_start)):
+            archive.discard()
 
     def _keep_log_small(self, child: Child) -> None:
         while not child.wait(_LOG_CHECK):
