@@ -25,7 +25,7 @@ from warehouse.errors import SchemaMissing, WarehouseRefused, WarehouseUnavailab
 if TYPE_CHECKING:
     import pandas as pd
 
-Value = str | int | bool | Sequence[str] | Sequence[int]
+Value = str | int | bool | Sequence[str] | Sequence[int] | Sequence[tuple[str, str]]
 Params = Mapping[str, Value]
 
 # The driver warns of every failed request, which is raised as well.

@@ -4,12 +4,14 @@
 -- Not max(kafka_offset) of the calls: one insert may touch two months, which are two parts, and a crash can keep the part
 -- with the higher offsets and lose the other.
 --
+-- `log` is the id of the Kafka cluster: on another cluster, offsets mean other records and begin anew.
 -- `fingerprint` is a hash of the record just before `position`. On the next start that record is read again and compared:
--- a log that was replaced or cut off is noticed, where else its new calls would be skipped in silence.
+-- a topic that was made anew or cut off is noticed, where else its new calls would be skipped in silence.
 --
 -- ReplacingMergeTree(position): the furthest position holds, whoever wrote it. ORDER BY: what is asked for, whole.
 CREATE TABLE IF NOT EXISTS stored_positions
 (
+    log LowCardinality(String),
     topic LowCardinality(String),
     kafka_partition UInt32,
     position UInt64,
@@ -17,5 +19,5 @@ CREATE TABLE IF NOT EXISTS stored_positions
     recorded_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(position)
-ORDER BY (topic, kafka_partition)
+ORDER BY (log, topic, kafka_partition)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
