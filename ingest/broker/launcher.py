@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -127,13 +128,17 @@ class EmbeddedBroker:
             return BrokerEnded(
                 f"Java itself crashed, Kafka with it: see {self._crash}; starting again may help"
             )
+        code = child.exit_code or 0
+        if code < 0:
+            return BrokerEnded(
+                f"the embedded Kafka was ended by signal {-code} ({signal.strsignal(-code)}), not by us: "
+                "memory ran out, or somebody did it; start again"
+            )
         lines = logfile.telling_lines(self._log, self._log_start)
         if any("Address already in use" in line and f":{self.port}:" in line for line in lines):
             return port_in_use(self.port)
         said = " / ".join(lines) or "it printed nothing"
-        return BrokerEnded(
-            f"the embedded Kafka ended with code {child.exit_code}: {said} (all of it in {self._log})"
-        )
+        return BrokerEnded(f"the embedded Kafka ended with code {code}: {said} (all of it in {self._log})")
 
     def stop(self) -> None:
         """End it in order (SIGTERM, after 15 s SIGKILL) and let go of its folder. Does nothing when it does not run."""
