@@ -32,6 +32,7 @@ __all__ = ["SimulationSettings", "create_app", "serve"]
 
 PROVIDERS = ("openai", "anthropic", "mistral", "gemini")
 _STOPPING_S = 2
+_BACKLOG = 2048
 
 
 class FreeEndpoint:
@@ -84,11 +85,12 @@ async def serve(
     host: str = "127.0.0.1",
     ready: Callable[[int], None] | None = None,
 ) -> None:
-    """Serve until SIGINT, SIGTERM or cancellation. Port 0 takes any free one; `ready` is called with the port in use.
+    """Serve until SIGINT, SIGTERM or cancellation. Port 0 takes any free one; `ready` is called with the port, once it
+    takes connections.
 
     Raises Unavailable when the port cannot be bound.
     """
-    listener = bind(host, port)
+    listener = listen_on(host, port)
     config = uvicorn.Config(
         create_app(settings),
         log_level="warning",
@@ -111,12 +113,13 @@ async def serve(
         listener.close()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket's address, reserved. Raises Unavailable when somebody else has it."""
+def listen_on(host: str, port: int) -> socket.socket:
+    """A socket that takes connections, so that nobody who comes early is turned away. Raises Unavailable if it cannot."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise Unavailable(
