@@ -6,7 +6,6 @@ Works the same on a ClickHouse server and on the embedded one. A `Client` may be
 from __future__ import annotations
 
 import logging
-import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 Value = str | int | bool | Sequence[str] | Sequence[int] | Sequence[tuple[str, str]]
 Params = Mapping[str, Value]
 
-# The driver warns of every failed request, which is raised as well.
-logging.getLogger("clickhouse_connect.driver._backend.http_sync").setLevel(logging.ERROR)
+# Both warn of every failed request, which is raised as well: whoever waits says so once.
+for _name in ("clickhouse_connect.driver._backend.http_sync", "urllib3.connectionpool"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 _CONNECT_S = 5
 _RETRY_S = 0.1
@@ -164,10 +164,8 @@ def wait_for_warehouse(
     address = parse_address(url)
     while True:
         try:
-            # Knock first: the driver complains in the log about a door that is shut.
-            socket.create_connection((address.host, address.port), timeout=_CONNECT_S).close()
             return create_client(url)
-        except (OSError, WarehouseUnavailable) as reason:
+        except WarehouseUnavailable as reason:
             if clock.monotonic() >= deadline:
                 raise WarehouseUnavailable(
                     f"the warehouse did not answer at {address} within {timeout_s:g} seconds: {reason}"

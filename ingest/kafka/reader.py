@@ -11,7 +11,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from ingest.errors import LogUnavailable
+from ingest.errors import LogUnavailable, SpendstreamError
 from ingest.log import Positions, PositionSource, Record
 
 _LOG = logging.getLogger(__name__)
@@ -19,15 +19,29 @@ _LOG = logging.getLogger(__name__)
 
 class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     """Use as an async context manager. `member` is a stable name of this process within the group (static membership:
-    a quick restart takes its partitions up again without a rebalance)."""
+    a quick restart takes its partitions up again without a rebalance). Gaps of a topic that `is_compacted` are expected.
+
+    When `positions` fails (the place that holds them is away), `read` raises what it raised, and so from then on: make a
+    new reader. LogUnavailable is raised where Kafka fails.
+    """
 
     def __init__(
-        self, bootstrap: str, topic: str, group: str, member: str | None, positions: PositionSource
+        self,
+        bootstrap: str,
+        topic: str,
+        group: str,
+        member: str | None,
+        positions: PositionSource,
+        *,
+        is_compacted: bool = False,
     ) -> None:
         self._topic = topic
         self._bootstrap = bootstrap
         self._positions = positions
+        self._is_compacted = is_compacted
         self._next: dict[int, int] = {}
+        self._gaps: dict[int, int] = {}
+        self._failure: Exception | None = None
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             client_id=group,
@@ -59,42 +73,64 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             self._next.pop(partition.partition, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        numbers = [partition.partition for partition in assigned]
-        stored = await asyncio.to_thread(self._positions, numbers) if numbers else {}
-        beginnings = await self._consumer.beginning_offsets(list(assigned)) if numbers else {}
+        # aiokafka would log an exception and go on from the group's offsets: keep it for `read`, which gives out
+        # nothing of these partitions meanwhile.
+        try:
+            await self._begin(assigned)
+        except (SpendstreamError, KafkaError) as reason:
+            self._failure = reason
+
+    async def _begin(self, assigned: Sequence[TopicPartition]) -> None:
+        if not assigned:
+            return
+        stored = await asyncio.to_thread(self._positions, [partition.partition for partition in assigned])
+        beginnings = await self._consumer.beginning_offsets(list(assigned))
         for partition in assigned:
             start = max(stored.get(partition.partition, 0), beginnings[partition])
             self._consumer.seek(partition, start)
             self._next[partition.partition] = start
 
     async def read(self, max_records: int, timeout_s: float) -> Mapping[int, Sequence[Record]]:
-        batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        self._raise_failure()
+        try:
+            batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        except KafkaError as reason:
+            raise LogUnavailable(f"{self._topic} cannot be read: {reason!r}") from reason
+        self._raise_failure()
         return {p.partition: records for p, ms in batches.items() if (records := self._contiguous(p, ms))}
 
+    def _raise_failure(self) -> None:
+        if isinstance(self._failure, SpendstreamError):
+            raise self._failure
+        if self._failure is not None:
+            raise LogUnavailable(f"{self._topic} cannot be read: {self._failure!r}") from self._failure
+
     def _contiguous(self, partition: TopicPartition, messages: Sequence[object]) -> list[Record]:
-        """The records that follow on what was given out before; a gap sends the reader back, a repeat is dropped."""
+        """The records that follow on what was given out before. A repeat is dropped. A gap sends the reader back once;
+        when it is still there after that, it is the log's own (retention, a transaction's marker)."""
         records: list[Record] = []
+        number = partition.partition
         for m in messages:
-            expected = self._next.get(partition.partition)
+            expected = self._next.get(number)
             if expected is None:
                 break  # revoked meanwhile
             offset: int = m.offset  # type: ignore[attr-defined]
-            if offset > expected:
-                _LOG.warning("%s: offset %d came where %d was due; going back", partition, offset, expected)
+            if offset > expected and not self._is_compacted and self._gaps.get(number) != expected:
+                self._gaps[number] = expected
                 self._consumer.seek(partition, expected)
                 break
-            if offset == expected:
+            if offset >= expected:
                 records.append(
                     Record(
                         self._topic,
-                        partition.partition,
+                        number,
                         offset,
                         m.key,  # type: ignore[attr-defined]
                         m.value,  # type: ignore[attr-defined]
                         m.timestamp,  # type: ignore[attr-defined]
                     )
                 )
-                self._next[partition.partition] = offset + 1
+                self._next[number] = offset + 1
         return records
 
     async def commit(self, positions: Positions) -> None:
@@ -108,5 +144,8 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def ends(self) -> Positions:
         assigned = list(self._consumer.assignment())
-        ends = await self._consumer.end_offsets(assigned) if assigned else {}
+        try:
+            ends = await self._consumer.end_offsets(assigned) if assigned else {}
+        except KafkaError as reason:
+            raise LogUnavailable(f"the end of {self._topic} is not known: {reason!r}") from reason
         return {partition.partition: end for partition, end in ends.items()}

@@ -1,0 +1,144 @@
+"""Where the records of a topic go: how one becomes a row, and how rows are stored. One class a topic."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from typing_extensions import override
+
+from ingest.codec import Event, decode_event
+from ingest.errors import DecodeError
+from ingest.events.costs import CallCosted, CostCorrected
+from ingest.events.dead_letters import DeadLetter
+from ingest.events.states import BudgetStateChanged
+from ingest.log import Record
+from ingest.topics import TopicName
+from warehouse.client import Client
+from warehouse.rollup import Cell, Rollup, cell_of
+from warehouse.rows import CALLS, Row, call_row
+from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, letter_row, state_row
+
+_DAY_US = 86_400_000_000
+_STARTED_AT, _TEAM = CALLS.names.index("started_at"), CALLS.names.index("team")
+
+
+class Destination(Protocol):
+    """What a loader needs to know of its topic. `insert` and `settle` block, and may be repeated without harm."""
+
+    topic: TopicName
+    things: str
+    """What the rows are, for the log: `calls`."""
+
+    def row(self, record: Record) -> Row:
+        """The row of one record. Pure; raises InvalidInput for a record that cannot be used."""
+        ...
+
+    def insert(self, rows: Sequence[Row], token: str) -> None:
+        """Store `rows`; all of them are stored when it returns. Raises WarehouseUnavailable or WarehouseRefused."""
+        ...
+
+    def settle(self) -> None:
+        """Bring what is derived from the stored rows up to date with them. Raises like `insert`."""
+        ...
+
+
+class Calls(Destination):
+    """`llm.costs` to `calls_raw` and the rollup. Remembers which cells of the rollup have to be recomputed."""
+
+    topic = TopicName.COSTS
+    things = "calls"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._rollup = Rollup(client)
+        self._dirty: set[Cell] = set()
+
+    @override
+    def row(self, record: Record) -> Row:
+        event = decode_event(record.value).data
+        if not isinstance(event, CallCosted | CostCorrected):
+            raise _misplaced(event, self.topic)
+        return call_row(event, record.partition, record.offset)
+
+    @override
+    def insert(self, rows: Sequence[Row], token: str) -> None:
+        # Dirty before they are stored: an insert whose answer is lost may have been done.
+        self._dirty.update(cell_of(row[_TEAM], row[_STARTED_AT]) for row in rows)
+        # An insert is one part, whole or not at all, only within one month (the table's partition).
+        for month, of_month in _by_month(rows).items():
+            self._client.insert(CALLS, list(zip(*of_month, strict=True)), f"{token}:{month}")
+
+    @override
+    def settle(self) -> None:
+        cells = set(self._dirty)
+        self._rollup.recompute(cells)
+        self._dirty -= cells
+
+
+class BudgetStates(Destination):
+    """`budget.states` to their history; `budgets_current` is a view over it."""
+
+    topic = TopicName.STATES
+    things = "budget states"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @override
+    def row(self, record: Record) -> Row:
+        event = decode_event(record.value).data
+        if not isinstance(event, BudgetStateChanged):
+            raise _misplaced(event, self.topic)
+        return state_row(event, record.partition, record.offset)
+
+    @override
+    def insert(self, rows: Sequence[Row], token: str) -> None:
+        self._client.insert(BUDGET_STATES, list(zip(*rows, strict=True)), token)
+
+    @override
+    def settle(self) -> None:
+        """Nothing is derived."""
+
+
+class DeadLetters(Destination):
+    """`dead.letters` to the table of the same name."""
+
+    topic = TopicName.DEAD_LETTERS
+    things = "dead letters"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @override
+    def row(self, record: Record) -> Row:
+        event = decode_event(record.value).data
+        if not isinstance(event, DeadLetter):
+            raise _misplaced(event, self.topic)
+        return letter_row(event)
+
+    @override
+    def insert(self, rows: Sequence[Row], token: str) -> None:
+        self._client.insert(DEAD_LETTERS, list(zip(*rows, strict=True)), token)
+
+    @override
+    def settle(self) -> None:
+        """Nothing is derived."""
+
+
+def _by_month(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows of each month in which calls started (UTC), in their order."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    months: dict[int, str] = {}
+    for row in rows:
+        day = row[_STARTED_AT] // _DAY_US
+        if (month := months.get(day)) is None:
+            month = months[day] = datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y%m")
+        found[month].append(row)
+    return found
+
+
+def _misplaced(event: Event, topic: TopicName) -> DecodeError:
+    return DecodeError(f"{type(event).__name__} does not belong on {topic}")

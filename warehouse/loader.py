@@ -1,0 +1,171 @@
+"""Loads a topic into its table: exactly what the log holds, through any crash.
+
+The order of steps is the whole idea. For every batch: (1) what cannot be read is published to the dead letters, (2) the
+rows are inserted. From time to time: (3) what is derived from them is brought up to date, (4) the positions are recorded,
+(5) the group's offsets are committed, as a hint. Each step may be repeated without harm: dead letters and rows have keys
+by which repeats collapse, the rollup is recomputed and not added to, and positions only grow. So a crash between any two
+steps costs a repetition from the positions of step 4, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from ingest.clock import Clock
+from ingest.errors import Halted, InvalidInput, Unavailable
+from ingest.events.dead_letters import DeadLetter
+from ingest.log import PartitionReader
+from warehouse.destinations import Destination
+from warehouse.errors import WarehouseRefused
+from warehouse.gathering import Batch, Gathering, Limits, Mark
+from warehouse.letters import letter_for
+from warehouse.patience import Patience, persist
+from warehouse.positions import StoredPositions
+from warehouse.progress import ProgressReporter
+from warehouse.rows import Row
+
+_LOG = logging.getLogger(__name__)
+
+DeadLetterSink = Callable[[Sequence[DeadLetter]], Awaitable[None]]
+"""Returns once all letters are on the log; raises Unavailable. A letter may be sent again."""
+
+_LONGEST_READ_S = 0.5
+_SETTLING_SHARE = 4
+"""Settling may take one part in so many and one of the time: recomputing a busy hour every second would leave no room."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the loader divides its time: `settle_s` and `report_s` are the seconds between two of them."""
+
+    limits: Limits = field(default_factory=Limits)
+    patience: Patience = field(default_factory=Patience)
+    settle_s: float = 1.0
+    report_s: float = 2.0
+
+
+class Loader:
+    """Loads one topic. The `reader` must begin where `positions.start` says.
+
+    It is the only writer of its partitions while it holds them, but nothing breaks when it is not: whatever two loaders
+    both store is the same.
+    """
+
+    def __init__(
+        self,
+        reader: PartitionReader,
+        positions: StoredPositions,
+        destination: Destination,
+        dead_letters: DeadLetterSink,
+        progress: ProgressReporter,
+        clock: Clock,
+        pace: Pace | None = None,
+    ) -> None:
+        self._reader = reader
+        self._positions = positions
+        self._destination = destination
+        self._dead_letters = dead_letters
+        self._progress = progress
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._gathering = Gathering(self._pace.limits)
+        self._stored: dict[int, Mark] = {}
+        self._recorded: dict[int, Mark] = {}
+        self._settle_at = 0.0
+        self._report_at = 0.0
+
+    async def run(self) -> None:
+        """Load without an end, until cancelled.
+
+        Raises Unavailable when something that is needed stayed away longer than patience lasts, and Halted when going on
+        would break a promise. Either way, what was not recorded is loaded by the next run.
+        """
+        while True:
+            await self.step()
+
+    async def step(self) -> None:
+        """Read once, and do whatever is due by then."""
+        found = await self._reader.read(self._gathering.room, self._until_due())
+        new, known = self._positions.verified(found)
+        self._recorded.update(known)
+        self._gathering.add(new, self._clock.monotonic())
+        if self._gathering.due_in(self._clock.monotonic()) == 0:
+            await self._store(self._gathering.close())
+        if self._stored and self._clock.monotonic() >= self._settle_at:
+            await self._settle()
+        if self._clock.monotonic() >= self._report_at:
+            await self._report()
+
+    def _until_due(self) -> float:
+        """Seconds until something is to be done although nothing arrives."""
+        now = self._clock.monotonic()
+        waits = [_LONGEST_READ_S, self._report_at - now]
+        if self._stored:
+            waits.append(self._settle_at - now)
+        if (due := self._gathering.due_in(now)) is not None:
+            waits.append(due)
+        return max(0.0, min(waits))
+
+    async def _store(self, batch: Batch) -> None:
+        rows, letters = await asyncio.to_thread(self._rows, batch)
+        if letters:
+            _LOG.warning(
+                "%d records of %s cannot be used and go to the dead letters; the first: %s",
+                len(letters),
+                self._destination.topic,
+                letters[0].reason,
+            )
+            await self._persist("publishing dead letters", partial(self._dead_letters, letters))
+        if rows:
+            token = batch.token(self._positions.log)
+            await self._in_thread(
+                f"storing {len(rows)} {self._destination.things}", self._destination.insert, rows, token
+            )
+        self._stored.update(batch.marks())
+
+    def _rows(self, batch: Batch) -> tuple[list[Row], list[DeadLetter]]:
+        rows: list[Row] = []
+        letters: list[DeadLetter] = []
+        for record in batch.records:
+            try:
+                rows.append(self._destination.row(record))
+            except InvalidInput as reason:
+                letters.append(letter_for(record, str(reason), self._clock.now()))
+        return rows, letters
+
+    async def _settle(self) -> None:
+        began = self._clock.monotonic()
+        marks = dict(self._stored)
+        await self._in_thread(f"summing up {self._destination.things}", self._destination.settle)
+        await self._in_thread("recording positions", self._positions.record, marks)
+        self._recorded.update(marks)
+        self._stored.clear()
+        await self._reader.commit({partition: mark.position for partition, mark in marks.items()})
+        ended = self._clock.monotonic()
+        self._settle_at = max(began + self._pace.settle_s, ended + _SETTLING_SHARE * (ended - began))
+
+    async def _report(self) -> None:
+        """Progress is told, not kept: a report that fails is replaced by the next one."""
+        asked_at = self._clock.now()
+        try:
+            ends = await self._reader.ends()
+            reached = {partition: mark.position for partition, mark in self._recorded.items()}
+            self._positions.check_ends(ends, reached)
+            await asyncio.to_thread(self._progress.report, self._recorded, ends, asked_at)
+        except Unavailable as reason:
+            _LOG.debug("progress of %s was not reported: %s", self._destination.topic, reason)
+        self._report_at = self._clock.monotonic() + self._pace.report_s
+
+    async def _in_thread(self, what: str, work: Callable[..., None], *arguments: object) -> None:
+        """Do blocking `work` with patience. Raises Halted when the warehouse refuses it."""
+        try:
+            await self._persist(what, lambda: asyncio.to_thread(work, *arguments))
+        except WarehouseRefused as reason:
+            raise Halted(f"{what} was refused, and going on would lose them: {reason}") from reason
+
+    async def _persist(self, what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+        await persist(what, attempt, self._pace.patience, self._clock)
