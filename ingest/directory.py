@@ -31,6 +31,8 @@ class Directory:
         self.keys_by_hash: dict[str, KeyIssued] = {}
         self.budgets: dict[str, Budget] = {}
         """By name, deleted ones excluded."""
+        self.retired_budgets: dict[str, Budget] = {}
+        """Deleted ones by name: a new budget of that name needs another epoch, or it would find the old balance."""
         self.version = 0
         """Grows by one with each event, so that what was derived from the directory knows when it is stale."""
 
@@ -50,8 +52,10 @@ class Directory:
                     self.keys_by_hash.pop(revoked.key_hash, None)
             case BudgetDefined():
                 self.budgets[event.budget.name] = event.budget
+                self.retired_budgets.pop(event.budget.name, None)
             case BudgetDeleted():
                 self.budgets.pop(event.budget.name, None)
+                self.retired_budgets[event.budget.name] = event.budget
 
     def budgets_for(self, who: Attribution, provider: str, model: str) -> list[Budget]:
         """Every budget that a call falls under."""

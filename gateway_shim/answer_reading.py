@@ -1,0 +1,174 @@
+"""Reading an answer while its bytes pass: a whole JSON body, a stream of events, or bytes that tell nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway_shim.decoding import CannotDecode, decoder_of
+from gateway_shim.formats.answer import Answer, Format
+from gateway_shim.formats.openai_chat import is_usage_only
+from gateway_shim.sse import SseSplitter, event_data
+
+_LOG = logging.getLogger(__name__)
+_DONE = b"[DONE]"
+_LARGEST_ARRAY_BYTES = 64 * 1024 * 1024
+
+
+class AnswerReader(Protocol):
+    """Takes an answer's bytes as they come and says which of them go on to the caller, when."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What goes on now."""
+        ...
+
+    def end(self) -> bytes:
+        """What is left to go on after the last chunk."""
+        ...
+
+
+def reader_of(
+    answer: Answer, format: Format, content_type: str, encoding: str, withholds: bool
+) -> AnswerReader:
+    """The reader for a streamed answer."""
+    if content_type.startswith("text/event-stream"):
+        if withholds and encoding in ("", "identity"):
+            return WithholdingReader(answer, format)
+        return EventReader(answer, format, encoding)
+    if content_type.startswith("application/json"):
+        return ArrayReader(answer, format, encoding)
+    return PassingReader()
+
+
+def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> None:
+    """Learn what a whole body tells; one that cannot be read tells nothing."""
+    try:
+        decoded = msgspec.json.decode(decoder_of(encoding)(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, CannotDecode) as reason:
+        _LOG.warning("an answer of %s cannot be read: %s", format.operation, reason)
+        return
+    for part in decoded if isinstance(decoded, list) else [decoded]:
+        _see(format.see_body, answer, part)
+
+
+class PassingReader:
+    """For content that has nothing to tell (audio, files)."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        return chunk
+
+    def end(self) -> bytes:
+        return b""
+
+
+class EventReader:
+    """Reads events; every byte goes on at once."""
+
+    def __init__(self, answer: Answer, format: Format, encoding: str = "") -> None:
+        self._answer = answer
+        self._format = format
+        self._decode = decoder_of(encoding)
+        self._splitter = SseSplitter()
+        self._is_readable = True
+
+    def feed(self, chunk: bytes) -> bytes:
+        if self._is_readable:
+            try:
+                events = self._splitter.feed(self._decode(chunk))
+            except CannotDecode as reason:
+                _LOG.warning("a stream of %s cannot be read: %s", self._format.operation, reason)
+                self._is_readable = False
+                return chunk
+            for event in events:
+                see_event(self._answer, self._format, event)
+        return chunk
+
+    def end(self) -> bytes:
+        see_event(self._answer, self._format, self._splitter.rest())
+        return b""
+
+
+class WithholdingReader:
+    """Reads events and keeps back the usage chunk that the caller did not ask for; bytes go on by whole events."""
+
+    def __init__(self, answer: Answer, format: Format) -> None:
+        self._answer = answer
+        self._format = format
+        self._splitter = SseSplitter()
+
+    def feed(self, chunk: bytes) -> bytes:
+        return b"".join([event for event in self._splitter.feed(chunk) if self._goes_on(event)])
+
+    def end(self) -> bytes:
+        rest = self._splitter.rest()
+        return rest if self._goes_on(rest) else b""
+
+    def _goes_on(self, event: bytes) -> bool:
+        data = see_event(self._answer, self._format, event)
+        return data is None or not is_usage_only(data)
+
+
+class ArrayReader:
+    """Reads a stream that is one JSON array, element by element (Gemini without `alt=sse`); bytes go on at once."""
+
+    def __init__(self, answer: Answer, format: Format, encoding: str = "") -> None:
+        self._answer = answer
+        self._format = format
+        self._decode = decoder_of(encoding)
+        self._held = bytearray()
+
+    def feed(self, chunk: bytes) -> bytes:
+        if len(self._held) < _LARGEST_ARRAY_BYTES:
+            self._held += chunk
+        return chunk
+
+    def end(self) -> bytes:
+        try:
+            text = self._decode(bytes(self._held)).decode(errors="replace")
+        except CannotDecode as reason:
+            _LOG.warning("a stream of %s cannot be read: %s", self._format.operation, reason)
+            return b""
+        for element in _elements(text):
+            _see(self._format.see_event, self._answer, element)
+        return b""
+
+
+def see_event(answer: Answer, format: Format, event: bytes) -> dict[str, Any] | None:
+    """Learn from one event; its data, if that is a JSON object."""
+    data = event_data(event)
+    if not data or data == _DONE:
+        return None
+    try:
+        decoded = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    _see(format.see_event, answer, decoded)
+    return decoded if isinstance(decoded, dict) else None
+
+
+def _see(see: Any, answer: Answer, part: object) -> None:
+    """An answer in a shape that we did not expect tells nothing, and passes all the same."""
+    if not isinstance(part, dict):
+        return
+    try:
+        see(answer, part)
+    except (TypeError, ValueError, AttributeError, KeyError) as reason:
+        _LOG.warning("a part of an answer has an unexpected shape: %r", reason)
+
+
+def _elements(text: str) -> Iterator[object]:
+    """The complete elements of a JSON array that may break off; a single object is its own element."""
+    decoder = json.JSONDecoder()
+    position = 0
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,[":
+            position += 1
+        try:
+            element, position = decoder.raw_decode(text, position)
+        except ValueError:
+            return
+        yield element

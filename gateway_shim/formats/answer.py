@@ -1,0 +1,125 @@
+"""What is learnt from an answer while it passes, and the description of an API that says how to learn it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+class Answer:
+    """Filled in by the functions of a `Format`, from one whole body or event by event."""
+
+    __slots__ = (
+        "error_type",
+        "has_final_usage",
+        "is_over",
+        "model",
+        "response_id",
+        "service_tier",
+        "text_bytes",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        self.usage: dict[str, Any] | None = None
+        """The provider's usage object as far as it is known; later counts replace earlier ones (they are totals)."""
+        self.has_final_usage = False
+        """Whether `usage` is what the provider will bill."""
+        self.is_over = False
+        """Whether the provider has said that nothing more will be generated."""
+        self.model = ""
+        self.response_id = ""
+        self.service_tier = ""
+        self.error_type = ""
+        """The provider's word for an error that it reported within the answer."""
+        self.text_bytes = 0
+        """Bytes of generated text seen in events, UTF-8: what an estimate goes by when the usage is missing."""
+
+    def merge_usage(self, usage: object) -> None:
+        """Take over the counts of `usage`, where it is an object; a null count says nothing."""
+        if isinstance(usage, dict):
+            known = {name: count for name, count in usage.items() if count is not None}
+            self.usage = known if self.usage is None else self.usage | known
+
+    def name(self, body: Json, model: str = "model", response_id: str = "id") -> None:
+        """Take over the model, the answer's id and the service tier, where `body` has them."""
+        self.model = _text(body, model) or self.model
+        self.response_id = _text(body, response_id) or self.response_id
+        self.service_tier = _text(body, "service_tier") or self.service_tier
+
+    def add_text(self, *pieces: object) -> None:
+        """Count generated text; anything but a text counts nothing."""
+        for piece in pieces:
+            if isinstance(piece, str):
+                # Exact for ASCII, and cheap; three bytes a character is the middle for everything else.
+                self.text_bytes += len(piece) if piece.isascii() else len(piece.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One API of a provider."""
+
+    operation: str
+    """As in OpenTelemetry's `gen_ai.operation.name`, where that names it."""
+    see_body: Callable[[Answer, Json], None]
+    """Learn from a whole answer."""
+    see_event: Callable[[Answer, Json], None]
+    """Learn from the data of one event of a stream."""
+    usage_root: str = "usage"
+    """The member of an answer that genai-prices' extractor looks for."""
+    extractor: tuple[str, str] | None = None
+    """genai-prices' provider and API flavour; None: told from the usage's own members."""
+    output_limit: Callable[[Asked], int | None] = field(default=lambda _: None)
+    """The most output tokens that the request allows, all choices together; None: no limit was given."""
+    needs_json: bool = True
+    """Whether a request that is no JSON object is refused; otherwise it passes unread."""
+    wants_usage_option: bool = False
+    """Whether a stream tells its usage only when `stream_options.include_usage` asks for it."""
+    always_streams: bool = False
+    is_free: bool = False
+    """Whether the provider bills nothing for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, as far as it could be read."""
+
+    model: str = ""
+    is_stream: bool = False
+    body: Json = field(default_factory=dict)
+    """The members that formats look at (see `gateway_shim.request_reading`)."""
+
+
+def output_limit(*names: str, choices: str = "n") -> Callable[[Asked], int | None]:
+    """A reader of the first of `names` that is a count, times the number of choices."""
+
+    def read(asked: Asked) -> int | None:
+        limit = next((count for name in names if (count := whole(asked.body.get(name))) is not None), None)
+        if limit is None:
+            return None
+        return limit * (whole(asked.body.get(choices)) or 1)
+
+    return read
+
+
+def whole(value: object) -> int | None:
+    """`value` if it is a whole number of 0 or more."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def items(value: object) -> list[Any]:
+    """`value` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def members(value: object) -> Json:
+    """`value` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,68 @@
+"""OpenAI's Chat Completions and the older Completions, which Mistral, Anthropic and Gemini offer in the same shape.
+
+A stream ends with a chunk that has no choices but the usage, if `stream_options.include_usage` asked for it; Mistral
+puts the usage into the chunk of the last choice, unasked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway_shim.formats.answer import Answer, Format, Json, items, members, output_limit
+
+
+def see_body(answer: Answer, body: Json) -> None:
+    answer.name(body)
+    answer.merge_usage(body.get("usage"))
+    answer.has_final_usage = answer.usage is not None
+    answer.is_over = True
+
+
+def see_event(answer: Answer, event: Json) -> None:
+    answer.name(event)
+    error = event.get("error")
+    if error:
+        answer.error_type = str(members(error).get("type") or members(error).get("code") or "error")
+    choices = items(event.get("choices"))
+    for choice in choices:
+        _see_choice(answer, members(choice))
+    usage = event.get("usage")
+    if usage:
+        answer.merge_usage(usage)
+        # Some servers count along in every chunk: those counts are final only once the answer is over.
+        answer.has_final_usage = answer.is_over or not choices
+
+
+def is_usage_only(event: Json) -> bool:
+    """Whether this is the extra chunk that `include_usage` brings."""
+    return event.get("choices") == [] and bool(event.get("usage"))
+
+
+def _see_choice(answer: Answer, choice: Json) -> None:
+    delta = members(choice.get("delta"))
+    answer.add_text(choice.get("text"), delta.get("reasoning_content"), delta.get("refusal"))
+    content = delta.get("content")
+    if isinstance(content, list):  # Mistral's thinking models
+        for part in map(members, content):
+            answer.add_text(part.get("text"), *(members(t).get("text") for t in items(part.get("thinking"))))
+    else:
+        answer.add_text(content)
+    for call in items(delta.get("tool_calls")):
+        answer.add_text(members(members(call).get("function")).get("arguments"))
+    if choice.get("finish_reason"):
+        answer.is_over = True
+
+
+OPENAI_CHAT = Format(
+    operation="chat",
+    see_body=see_body,
+    see_event=see_event,
+    extractor=("openai", "chat"),
+    output_limit=output_limit("max_completion_tokens", "max_tokens"),
+    wants_usage_option=True,
+)
+OPENAI_TEXT_COMPLETION = replace(OPENAI_CHAT, operation="text_completion")
+ANTHROPIC_AS_OPENAI = replace(OPENAI_CHAT, extractor=("anthropic", "chat"))
+GEMINI_AS_OPENAI = replace(OPENAI_CHAT, extractor=("google", "chat"))
+MISTRAL_CHAT = replace(OPENAI_CHAT, extractor=("mistral", "default"), wants_usage_option=False)
+MISTRAL_FILL_IN = replace(MISTRAL_CHAT, operation="text_completion")

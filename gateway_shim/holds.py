@@ -1,0 +1,60 @@
+"""The worst that a call can cost, told before it goes out, where anything bounds it.
+
+A token is at least one byte, so a request has at most as many input tokens as bytes, unless it refers to content that
+stands elsewhere (images, files, earlier responses). Output is bounded by the request's own limit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from gateway_shim.formats.answer import Asked, Format
+from ingest.money import usd
+from ingest.pricing.bill import worst_case
+from ingest.pricing.book import PriceBook
+
+_MOST_REMEMBERED = 10_000
+_MILLION = 1_000_000
+# Members by which a request refers to input that is not in its bytes, or is dearer than its bytes.
+_ELSEWHERE = (b"_url", b'"url"', b"file", b"_id", b"image", b"audio", b"ached", b"onversation", b'"tools"')
+
+
+class Holds:
+    """Worst cases, with the dearest rates of a model remembered for an hour."""
+
+    def __init__(self, prices: PriceBook) -> None:
+        self._prices = prices
+        self._hour: tuple[int, int] = (0, 0)
+        self._dearest: dict[tuple[str, str], tuple[Decimal, Decimal] | None] = {}
+
+    def worst_case(
+        self, format: Format, asked: Asked, body: bytes, provider: str, model: str, at: datetime
+    ) -> Decimal | None:
+        """USD; None where the input or the output is not bounded, or no price is known."""
+        output_tokens = format.output_limit(asked)
+        if output_tokens is None or any(mark in body for mark in _ELSEWHERE):
+            return None
+        dearest = self._dearest_rates(provider, model, at)
+        if dearest is None:
+            return None
+        return usd(dearest[0] * len(body) + dearest[1] * output_tokens)
+
+    def _dearest_rates(self, provider: str, model: str, at: datetime) -> tuple[Decimal, Decimal] | None:
+        """USD for one token of input and of output."""
+        hour = (at.toordinal(), at.hour)
+        if hour != self._hour or len(self._dearest) >= _MOST_REMEMBERED:
+            self._dearest.clear()
+            self._hour = hour
+        key = (provider, model)
+        if key not in self._dearest:
+            rates = self._prices.rates_at(provider, model, at)
+            self._dearest[key] = (
+                None
+                if rates is None
+                else (
+                    worst_case(_MILLION, 0, rates) / _MILLION,
+                    worst_case(0, _MILLION, rates) / _MILLION,
+                )
+            )
+        return self._dearest[key]

@@ -1,0 +1,40 @@
+"""The parts of a running gateway, made once and handed to whoever needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway_shim.budget_state import BudgetStates
+from gateway_shim.following import TopicFold
+from gateway_shim.holds import Holds
+from gateway_shim.measuring import CallMeter
+from gateway_shim.metrics import GatewayMetrics
+from gateway_shim.recorder import Recorder
+from gateway_shim.registry import Registry
+from gateway_shim.settings import GatewaySettings
+from gateway_shim.upstream import Upstream
+from ingest.clock import Clock
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a call, a health check and an admin request work with."""
+
+    settings: GatewaySettings
+    clock: Clock
+    metrics: GatewayMetrics
+    meter: CallMeter
+    registry: Registry
+    states: BudgetStates
+    governance_fold: TopicFold
+    states_fold: TopicFold
+    recorder: Recorder
+    upstream: Upstream
+    holds: Holds
+    is_log_connected: bool = False
+    """Whether the log answered once; that it answers now is the recorder's business."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether traffic can be judged and metered."""
+        return self.governance_fold.is_current and self.states_fold.is_current and self.recorder.is_accepting

@@ -1,0 +1,183 @@
+"""Writes down what happened to calls, and gets it onto the log.
+
+Recording is synchronous and never waits for the log: an event is in the spool (on disk, out of reach of a `kill -9`)
+when `started` or `finished` returns. One background task sends what is in the spool, oldest first, and acknowledges it
+once the log has confirmed. If the disk takes nothing more, events wait in memory, up to a limit; above half of that
+limit no new call is accepted, so that those on their way can still be recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway_shim.metrics import GatewayMetrics
+from ingest.clock import Clock
+from ingest.codec import encode_event
+from ingest.errors import LogUnavailable
+from ingest.events.calls import Call, CallFinished, CallStarted
+from ingest.log import EventPublisher, Outgoing
+from ingest.spool import Spool, SpoolFull
+from ingest.topics import TopicName
+
+_LOG = logging.getLogger(__name__)
+_LEAST_RETRY_S, _MOST_RETRY_S = 0.1, 2.0
+_BATCH = 500
+MEMORY_RECORDS = 20_000
+
+_PACK = msgspec.msgpack.Encoder()
+_UNPACK = msgspec.msgpack.Decoder(Outgoing)
+
+
+class Recorder:
+    """`source` names this gateway in every event. `leftovers` are spools of processes that died: sent first."""
+
+    def __init__(
+        self,
+        source: str,
+        spool: Spool,
+        leftovers: Sequence[Spool],
+        clock: Clock,
+        metrics: GatewayMetrics,
+        memory_records: int = MEMORY_RECORDS,
+    ) -> None:
+        self._source = source
+        self._spool = spool
+        self._leftovers = list(leftovers)
+        self._clock = clock
+        self._metrics = metrics
+        self._memory: deque[Outgoing] = deque()
+        self._memory_records = memory_records
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self.is_troubled = False
+        """Whether the log refused the last attempt; records wait in the spool."""
+        metrics.spool_bytes.set_function(lambda: self.pending_bytes)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes in the spools that the log has not confirmed."""
+        return self._spool.pending_bytes + sum(spool.pending_bytes for spool in self._leftovers)
+
+    @property
+    def pending_in_memory(self) -> int:
+        """Records that only memory holds, since the disk took nothing more."""
+        return len(self._memory)
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether there is room to record another call from its start to its end."""
+        return 2 * len(self._memory) < self._memory_records
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything is on the log."""
+        return not self._memory and self._spool.is_empty and not self._leftovers
+
+    def started(self, call: Call) -> None:
+        """Write down that a call goes out."""
+        self._record(CallStarted(call), call, "started")
+
+    def finished(self, finished: CallFinished) -> None:
+        """Write down how a call ended."""
+        self._record(finished, finished.call, "finished")
+
+    async def run(self, publisher: EventPublisher) -> None:
+        """Send without an end. What a cancelled run has not sent stays in the spool."""
+        while self._leftovers:
+            await self._drain(self._leftovers[0], publisher)
+            self._leftovers.pop(0).close()
+            _LOG.info("sent what an earlier process had left in its spool")
+        while True:
+            self._wake.clear()
+            await self._drain(self._spool, publisher)
+            await self._drain_memory(publisher)
+            self._drained.set()
+            await self._wake.wait()
+
+    async def flush(self, timeout_s: float) -> None:
+        """Wait until everything is on the log, for at most `timeout_s` seconds. Needs `run` in the background."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.is_idle:
+                    self._drained.clear()
+                    await self._drained.wait()
+        except TimeoutError:
+            _LOG.warning("%d bytes stay in the spool for the next start", self.pending_bytes)
+
+    def close(self) -> None:
+        """Give the spools up; what is in them waits for the next process."""
+        for record in self._memory:
+            self._keep_on_disk(record)
+        for spool in [*self._leftovers, self._spool]:
+            spool.close()
+
+    def _record(self, event: CallStarted | CallFinished, call: Call, what: str) -> None:
+        value = encode_event(
+            event,
+            id=f"{call.call_id}/{what}",
+            source=self._source,
+            time=self._clock.now(),
+            subject=call.who.team,
+        )
+        record = Outgoing(TopicName.CALLS, call.who.team, value)
+        if self._memory or not self._keep_on_disk(record):
+            self._keep_in_memory(record)
+        self._wake.set()
+
+    def _keep_on_disk(self, record: Outgoing) -> bool:
+        try:
+            self._spool.append(_PACK.encode(record))
+        except SpoolFull as reason:
+            if not self._memory:
+                _LOG.error("%s; events wait in memory until the log or the disk takes them", reason)
+            return False
+        return True
+
+    def _keep_in_memory(self, record: Outgoing) -> None:
+        if len(self._memory) >= self._memory_records:
+            self._metrics.lost.inc()
+            _LOG.critical("a record of a call is lost: neither the log, the disk nor memory has room")
+            return
+        self._memory.append(record)
+
+    async def _drain(self, spool: Spool, publisher: EventPublisher) -> None:
+        while batch := spool.read(_BATCH):
+            if not batch.payloads:
+                return
+            await self._publish([_UNPACK.decode(payload) for payload in batch.payloads], publisher)
+            spool.acknowledge(batch.end)
+
+    async def _drain_memory(self, publisher: EventPublisher) -> None:
+        while self._memory:
+            batch = [self._memory[n] for n in range(min(_BATCH, len(self._memory)))]
+            await self._publish(batch, publisher)
+            for _ in batch:
+                self._memory.popleft()
+
+    async def _publish(self, records: Sequence[Outgoing], publisher: EventPublisher) -> None:
+        """Until the log has confirmed; sending a record twice is harmless, losing it is not."""
+        pause = _LEAST_RETRY_S
+        while True:
+            try:
+                await publisher.publish(records)
+            except LogUnavailable as reason:
+                self._metrics.publish_failures.inc()
+                self._say_once(f"{reason}; calls are kept in the spool ({self.pending_bytes} bytes)")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _MOST_RETRY_S)
+            else:
+                break
+        self._metrics.published.inc(len(records))
+        if self.is_troubled:
+            self.is_troubled = False
+            _LOG.warning("the log takes records again; %d bytes wait in the spool", self.pending_bytes)
+
+    def _say_once(self, message: str) -> None:
+        if not self.is_troubled:
+            self.is_troubled = True
+            _LOG.warning("%s", message)

@@ -1,0 +1,49 @@
+"""What a request asks for: a body's few members that matter, read without touching the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway_shim.formats.answer import Asked, Format
+from gateway_shim.rejection import Fault, Rejected
+
+
+class _Members(msgspec.Struct):
+    """Untyped on purpose: a member of the wrong type is the provider's to complain about."""
+
+    model: Any = None
+    stream: Any = None
+    stream_options: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    n: Any = None
+    generationConfig: Any = None  # noqa: N815
+    generation_config: Any = None
+
+
+_DECODER = msgspec.json.Decoder(_Members)
+_NOTHING = Asked()
+
+
+def read_request(body: bytes, format: Format | None) -> Asked:
+    """The parts of `body` that routing, admission and usage need.
+
+    `format` None: not known yet, JSON is needed to find it out. Raises Rejected (400) for a body that is no JSON object
+    where the format needs one.
+    """
+    try:
+        read = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        if format is not None and not format.needs_json:
+            return _NOTHING
+        what = "is empty" if not body else f"is no JSON object: {reason}"
+        raise Rejected(Fault.BAD_BODY, f"the request body {what}") from None
+    model = read.model if isinstance(read.model, str) else ""
+    return Asked(model=model, is_stream=read.stream is True, body=_as_mapping(read))
+
+
+def _as_mapping(read: _Members) -> dict[str, Any]:
+    return {name: value for name in _Members.__struct_fields__ if (value := getattr(read, name)) is not None}
