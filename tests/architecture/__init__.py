@@ -1,0 +1,1 @@
+"""The house's rules as tests: sizes, layout, settings, hygiene, documentation."""
