@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import json
+import urllib.request
 from collections.abc import Iterator
 
 import anthropic
@@ -14,7 +17,7 @@ from google.genai import types as genai_types
 from gateway_shim.simulation.ledger import total_usage
 from gateway_shim.simulation.server import SimulationSettings
 from gateway_shim.simulation.usage import ServedUsage
-from tests.fixtures.providers import SimulatedProviders, running_providers, simulate
+from tests.fixtures.providers import DEADLINE_S, SimulatedProviders, running_providers, simulate
 
 pytestmark = pytest.mark.integration
 
@@ -276,3 +279,29 @@ def test_unlucky_calls_come_at_the_configured_rate() -> None:
         (total,) = [item for item in providers.served().totals if item.model == "text-embedding-3-small"]
     assert total.calls == 200
     assert 35 <= total.errors <= 85  # 60 expected, standard deviation 6.5; the seed is fixed
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_whole_answers_are_compressed_for_those_who_accept_it(
+    providers: SimulatedProviders, encoding: str
+) -> None:
+    request = urllib.request.Request(
+        f"{providers.base_url}/openai/v1/chat/completions",
+        data=json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": QUESTION}]}).encode(),
+        headers={"authorization": "Bearer k", "accept-encoding": encoding} | simulate(output_tokens=300),
+    )
+    with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
+        raw = response.read()
+        assert response.headers["content-encoding"] == ("gzip" if encoding == "gzip" else None)
+        assert response.headers["x-simulated"] == "true"
+    body = json.loads(gzip.decompress(raw) if encoding == "gzip" else raw)
+    assert body["usage"]["completion_tokens"] == providers.only_call().usage.output_tokens == 300
+
+
+def test_unknown_addresses_are_not_found_and_not_billed(providers: SimulatedProviders) -> None:
+    with (
+        openai.OpenAI(base_url=f"{providers.base_url}/openai/v1", api_key="k", max_retries=0) as client,
+        pytest.raises(openai.NotFoundError),
+    ):
+        client.files.list()
+    assert providers.calls() == []
