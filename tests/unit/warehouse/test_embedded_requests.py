@@ -30,6 +30,12 @@ LIMIT = 1024**2
 def ask(
     method: str = "POST", body: bytes = b"SELECT 1", headers: dict[str, str] | None = None, **params: str
 ) -> Ask:
+    return asked(method, params, body, headers)
+
+
+def asked(
+    method: str, params: dict[str, str], body: bytes = b"", headers: dict[str, str] | None = None
+) -> Ask:
     found = read_ask(method, headers or {}, params, body)
     assert found is not None
     return found
