@@ -102,7 +102,7 @@ def _anthropic_calls(c: Clients) -> list[Callable[[], object]]:
 
 def _mistral_calls(c: Clients) -> list[Callable[[], object]]:
     return [
-        lambda: c.mistral.chat.complete(model=MISTRAL_MODEL, messages=[{"role": "user", "content": ASK}]),
+        lambda: c.mistral.chat.complete(model=MISTRAL_MODEL, messages=[UserMessage(content=ASK)]),
         lambda: list(c.mistral.chat.stream(model=MISTRAL_MODEL, messages=[UserMessage(content=ASK)])),
         lambda: c.mistral.embeddings.create(model="mistral-embed", inputs=[ASK]),
     ]
