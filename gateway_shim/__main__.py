@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import FrameType
 
@@ -18,10 +18,14 @@ from gateway_shim.admin.access import TOKEN_FILE, admin_token
 from gateway_shim.admin_client import AdminClient
 from gateway_shim.app import LogConnection, create_app
 from gateway_shim.cli import add_commands
+from gateway_shim.demo import import_past, set_up
 from gateway_shim.ready import Part, Waiting, banner, first_key
 from gateway_shim.secret_files import read_secret
 from gateway_shim.serving import listen, make_server
 from gateway_shim.settings import GatewaySettings, read_settings
+from gateway_shim.simulation import server as simulation
+from gateway_shim.simulation.settings import SimulationSettings
+from gateway_shim.simulation.traffic import TrafficSettings, run_traffic
 from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import InvalidInput, LogUnavailable, SpendstreamError
@@ -64,6 +68,60 @@ def ready() -> None:
     _say(banner(settings, addresses, key, is_first_time))
     while True:
         signal.pause()
+
+
+@app.command("simulate-providers")
+def simulate_providers() -> None:
+    """Run simulated providers, which invent their answers and count what they served."""
+    environ = Environ(process_environ())
+    settings = SimulationSettings(
+        speed=environ.number("SPENDSTREAM_SIMULATOR_SPEED", 1.0),
+        error_rate=environ.number("SPENDSTREAM_SIMULATOR_ERROR_RATE", 0.0),
+    )
+    host = environ.text("SPENDSTREAM_HOST", "127.0.0.1")
+    port = environ.port("SPENDSTREAM_SIMULATOR_PORT", 9180)
+    _run_until_stopped(
+        simulation.serve(
+            settings,
+            port,
+            host=host,
+            ready=lambda n: _say(f"ready: simulated providers at http://{host}:{n}"),
+        )
+    )
+
+
+@app.command("demo-traffic")
+def demo_traffic() -> None:
+    """Send live traffic of several invented teams through the gateway, until told to stop."""
+    environ = Environ(process_environ())
+    settings = read_settings(environ)
+    rate = environ.number("SPENDSTREAM_DEMO_RATE", 8.0)
+    _run_until_stopped(_demo(settings, environ.gateway(), rate))
+
+
+async def _demo(settings: GatewaySettings, gateway: str, rate: float) -> None:
+    waiting = Waiting(SystemClock(), time.sleep, _say)
+    await asyncio.to_thread(waiting.wait, Part("the gateway", f"{gateway}/health/ready"), 5.0)
+    client = AdminClient(gateway, admin_token(settings.admin_token, settings.home))
+    keys = await asyncio.to_thread(set_up, client, settings.home)
+    async with KafkaPublisher(settings.kafka, "demo") as publisher:
+        await import_past(settings.home, publisher, SystemClock(), _say)
+    await run_traffic(TrafficSettings(keys=keys, gateway_url=gateway, rate=rate), say=_say)
+
+
+def _run_until_stopped(work: Coroutine[None, None, object]) -> None:
+    """Run `work`; a signal to stop cancels it and is a good end."""
+
+    async def run() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return
+
+    uvloop.run(run())
 
 
 def _say(text: str) -> None:

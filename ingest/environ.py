@@ -59,6 +59,19 @@ class Environ:
             raise InvalidSetting(f"{name} is {raw} seconds; it must be above 0 and finite")
         return value
 
+    def number(self, name: str, default: float) -> float:
+        """A number of 0 or more: a factor, a share, a rate."""
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            raise InvalidSetting(f"{name} must be a number, not {raw!r}") from None
+        if not 0 <= value < float("inf"):
+            raise InvalidSetting(f"{name} is {raw}; it must be 0 or more and finite")
+        return value
+
     def flag(self, name: str, default: bool = False) -> bool:
         """1, true, yes, on, or 0, false, no, off."""
         raw = self.text(name).lower()

@@ -34,3 +34,12 @@ def test_flags_are_words() -> None:
     assert Environ({"F": "off"}).flag("F", True) is False
     with pytest.raises(InvalidSetting, match="F must be one of"):
         Environ({"F": "maybe"}).flag("F")
+
+
+def test_numbers_are_finite_and_not_negative() -> None:
+    assert Environ({"X": "0.5"}).number("X", 1.0) == 0.5
+    assert Environ({"X": "0"}).number("X", 1.0) == 0
+    assert Environ({}).number("X", 1.0) == 1.0
+    for bad in ("-1", "inf", "nan", "fast"):
+        with pytest.raises(InvalidSetting, match="X"):
+            Environ({"X": bad}).number("X", 1.0)
