@@ -1,24 +1,28 @@
-"""`python -m warehouse`: the embedded ClickHouse."""
+"""`python -m warehouse`: the embedded ClickHouse, the tables in it, and whether they agree with the log."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import SpendstreamError
-from warehouse.embedded.server import EmbeddedWarehouse
+from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
+from ingest.kafka.follower import KafkaFollower
+from ingest.topics import TOPICS, TopicName
+from warehouse import audit, migrations, positions, reconciliation, service
+from warehouse.client import Client, create_client
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-
-
-@app.callback()
-def _many_commands() -> None:
-    """Keeps the name of the only command necessary."""
 
 
 @app.command()
@@ -34,12 +38,93 @@ def serve(
     ] = None,
 ) -> None:
     """Run the embedded ClickHouse until stopped."""
+    # Only here: the engine is an optional part, half a gigabyte, and no other command needs it.
+    from warehouse.embedded.server import EmbeddedWarehouse
+
     environ = Environ(process_environ())
     warehouse = EmbeddedWarehouse(
         path=path or environ.home() / "warehouse",
         port=environ.port("SPENDSTREAM_WAREHOUSE_PORT", 8123) if port is None else port,
     )
     warehouse.serve(on_ready=lambda url: print(f"ready: ClickHouse (embedded) at {url}", flush=True))
+
+
+@app.command()
+def migrate() -> None:
+    """Create the database and bring its tables up to date. May be run again, and by several at once."""
+    with _client() as client:
+        applied = migrations.migrate(client)
+        for migration in applied:
+            print(f"applied {migration.number:03d}_{migration.name}")
+        print(f"{client.address} is up to date ({len(migrations.read_migrations())} migrations)")
+
+
+@app.command()
+def reconcile(
+    log: Annotated[
+        bool, typer.Option("--log", help="Also read llm.costs again and compare every call with it.")
+    ] = False,
+) -> None:
+    """Compare the calls, the rollup and the log; exit 1 on a difference."""
+    with _client() as client:
+        found = reconciliation.reconcile(client, SystemClock().now())
+        print(reconciliation.render(found))
+        agrees = found.agrees
+        if log:
+            agrees &= asyncio.run(_audit(Environ(process_environ()).kafka(), client))
+    raise SystemExit(0 if agrees else 1)
+
+
+@app.command()
+def load(
+    member: Annotated[
+        str, typer.Option(help="This process's name among those that load; the same after a restart.")
+    ] = "loader-1",
+) -> None:
+    """Load from Kafka until stopped, outside of the worker (which loads by itself)."""
+    environ = Environ(process_environ())
+    settings = service.LoadingSettings(environ.kafka(), environ.clickhouse(), member)
+    for name in ("aiokafka", "kafka"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    asyncio.run(_load_until_stopped(settings))
+
+
+@app.command()
+def forget_positions() -> None:
+    """Let everything be read from the log's beginning again. Doubles nothing; needed after a topic was made anew."""
+    with _client() as client:
+        positions.forget_positions(client)
+    print("the next start of the worker reads every topic from its beginning")
+
+
+async def _load_until_stopped(settings: service.LoadingSettings) -> None:
+    await wait_for_broker(settings.kafka, on_wait=lambda: print(f"waiting for Kafka at {settings.kafka} …"))
+    await create_topics(settings.kafka, TOPICS)
+    loading = asyncio.create_task(service.load(settings, SystemClock()))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, loading.cancel)
+    await asyncio.wait([loading])
+    if not loading.cancelled():
+        loading.result()
+
+
+async def _audit(kafka: str, client: Client) -> bool:
+    """Print how the warehouse's calls compare with the log; whether they are the same."""
+    stored = positions.StoredPositions(client, await cluster_id(kafka), TopicName.COSTS).stored()
+    follower = KafkaFollower(kafka, TopicName.COSTS, "spendstream-audit")
+    totals = await audit.read_log(follower, {partition: mark.position for partition, mark in stored.items()})
+    wrong = await asyncio.to_thread(lambda: list(audit.compare(client, totals)))
+    print(audit.render(totals, wrong))
+    return not wrong
+
+
+@contextmanager
+def _client() -> Iterator[Client]:
+    client = create_client(Environ(process_environ()).clickhouse())
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def main() -> None:

@@ -16,8 +16,9 @@ from ingest.events.dead_letters import DeadLetter
 from ingest.events.states import BudgetStateChanged
 from ingest.log import Record
 from ingest.topics import TopicName
+from warehouse.cells import Cell, cell_of
 from warehouse.client import Client
-from warehouse.rollup import Cell, Rollup, cell_of
+from warehouse.rollup import Rollup
 from warehouse.rows import CALLS, Row, call_row
 from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, letter_row, state_row
 
@@ -58,10 +59,7 @@ class Calls(Destination):
 
     @override
     def row(self, record: Record) -> Row:
-        event = decode_event(record.value).data
-        if not isinstance(event, CallCosted | CostCorrected):
-            raise _misplaced(event, self.topic)
-        return call_row(event, record.partition, record.offset)
+        return costed_call(record)
 
     @override
     def insert(self, rows: Sequence[Row], token: str) -> None:
@@ -126,6 +124,14 @@ class DeadLetters(Destination):
     @override
     def settle(self) -> None:
         """Nothing is derived."""
+
+
+def costed_call(record: Record) -> Row:
+    """The row of a record of `llm.costs`, in the order of `CALLS.columns`. Pure; raises InvalidInput."""
+    event = decode_event(record.value).data
+    if not isinstance(event, CallCosted | CostCorrected):
+        raise _misplaced(event, TopicName.COSTS)
+    return call_row(event, record.partition, record.offset)
 
 
 def _by_month(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -6,18 +6,13 @@ twice gives the same result, so that no crash can make the rollup wrong once its
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from warehouse.cells import Cell, as_params, slices
 from warehouse.client import Client
-
-_HOUR_US = 3_600_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-Cell = tuple[str, int]
-"""A team, and the whole hours from 1970 to the hour's beginning (UTC)."""
 
 _GROUP = ("team", "hour", "org", "project", "provider", "model", "outcome")
 _MEASURES = {
@@ -88,9 +83,6 @@ GROUP BY team, hour
 HAVING {" OR ".join(f"countIf(d_{name} != 0) > 0" for name in _MEASURES)}
 ORDER BY team, hour"""
 
-_CELLS_A_STATEMENT = 100
-_BYTES_A_STATEMENT = 4000  # of cells: they travel in the URL
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -117,16 +109,8 @@ class Rollup:
 
     def recompute(self, cells: Collection[Cell]) -> None:
         """Rewrite `cells` from the calls that are stored now. May be repeated freely."""
-        for part in _slices(sorted(cells, key=lambda cell: (cell[1], cell[0]))):
-            hours = [hour for _, hour in part]
-            self._client.execute(
-                _RECOMPUTE,
-                {
-                    "cells": [(team, _stamp(hour)) for team, hour in part],
-                    "start": _stamp(min(hours)),
-                    "end": _stamp(max(hours) + 1),
-                },
-            )
+        for part in slices(cells):
+            self._client.execute(_RECOMPUTE, as_params(part))
 
     def verify(self, start: datetime, end: datetime) -> list[Difference]:
         """The cells from `start` up to but not including `end` in which any sum of the rollup differs from its calls."""
@@ -135,25 +119,3 @@ class Rollup:
             for name, at in (("start", start), ("end", end))
         }
         return [Difference(*row) for row in self._client.rows(_VERIFY, params)]
-
-
-def cell_of(team: str, started_at_us: int) -> Cell:
-    """The cell of a call that started so many microseconds after 1970."""
-    return team, started_at_us // _HOUR_US
-
-
-def _slices(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    part, size = list[Cell](), 0
-    for cell in cells:
-        own = len(cell[0].encode()) + 40
-        if part and (len(part) == _CELLS_A_STATEMENT or size + own > _BYTES_A_STATEMENT):
-            yield part
-            part, size = [], 0
-        part.append(cell)
-        size += own
-    if part:
-        yield part
-
-
-def _stamp(hour: int) -> str:
-    return (_EPOCH + timedelta(hours=hour)).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,154 @@
+"""Does everything agree? The calls with themselves and with the rollup; and how far has the log been read?
+
+The calls are the reference. A call belongs in one place, so that an id that stands in two teams or hours was counted
+twice, and every sum of the rollup must be the sum of its calls. `warehouse.audit` compares the calls with the log itself.
+Hours that change right now are looked at apart: the rollup follows within seconds, which is no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from warehouse.client import Client
+from warehouse.rollup import Difference, Rollup
+
+SETTLED_S = 15.0
+"""An hour whose newest call was stored this many seconds ago must agree with the rollup."""
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Total:
+    """Calls and USD as one side has them."""
+
+    calls: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class DoubledCall:
+    """A call id that stands in more than one place."""
+
+    call_id: str
+    places: tuple[str, ...]
+    """`team, hour`."""
+
+
+@dataclass(frozen=True)
+class PartitionPosition:
+    """How far one partition was read and stored. `position` is the next offset to be stored, as recorded; `log_end` is
+    where the log ended when that was last reported, None where it never was."""
+
+    log: str
+    topic: str
+    partition: int
+    position: int
+    dead_letters: int
+    log_end: int | None
+
+    @property
+    def waiting(self) -> int | None:
+        """Records that were on the log and not yet stored."""
+        return None if self.log_end is None else max(0, self.log_end - self.position)
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What was found. `moving` are hours that differ while calls still arrive."""
+
+    calls: Total
+    rollup: Total
+    differences: Sequence[Difference]
+    moving: Sequence[Difference]
+    doubled: Sequence[DoubledCall]
+    positions: Sequence[PartitionPosition]
+
+    @property
+    def agrees(self) -> bool:
+        return not (self.differences or self.doubled)
+
+
+def reconcile(client: Client, now: datetime) -> Reconciliation:
+    """Compare everything in the warehouse; `now` tells which hours are settled. Blocks; reads every call once."""
+    settled_before = now - timedelta(seconds=SETTLED_S)
+    found = Rollup(client).verify(_EARLIEST, _LATEST)
+    moving = [difference for difference in found if difference.newest > settled_before]
+    return Reconciliation(
+        calls=_total(client, "SELECT count(), sum(cost_usd) FROM calls"),
+        rollup=_total(client, "SELECT sum(calls), sum(cost_usd) FROM spend_hourly"),
+        differences=[difference for difference in found if difference not in moving],
+        moving=moving,
+        doubled=_doubled(client),
+        positions=_positions(client),
+    )
+
+
+def _total(client: Client, sql: str) -> Total:
+    ((calls, cost_usd),) = client.rows(sql)
+    return Total(calls, cost_usd)
+
+
+def _doubled(client: Client) -> list[DoubledCall]:
+    rows = client.rows(
+        "SELECT call_id, groupArray(concat(team, ', ', toString(toStartOfHour(started_at)))) AS places"
+        " FROM calls GROUP BY call_id HAVING count() > 1 ORDER BY call_id LIMIT 100"
+    )
+    return [DoubledCall(call_id, tuple(places)) for call_id, places in rows]
+
+
+def _positions(client: Client) -> list[PartitionPosition]:
+    rows = client.rows(
+        """SELECT p.log, p.topic, p.kafka_partition, p.position, l.letters, e.log_end, e.stage != ''
+FROM (SELECT log, topic, kafka_partition, max(position) AS position FROM stored_positions
+      GROUP BY log, topic, kafka_partition) AS p
+LEFT JOIN (SELECT topic, kafka_partition, uniqExact(kafka_offset) AS letters
+           FROM dead_letters GROUP BY topic, kafka_partition) AS l
+  ON l.topic = p.topic AND l.kafka_partition = p.kafka_partition
+LEFT JOIN (SELECT stage, partition, log_end FROM pipeline_progress FINAL) AS e
+  ON e.stage = concat('load ', p.topic) AND e.partition = p.kafka_partition
+ORDER BY p.log, p.topic, p.kafka_partition"""
+    )
+    return [
+        PartitionPosition(log, topic, partition, position, letters, end if is_reported else None)
+        for log, topic, partition, position, letters, end, is_reported in rows
+    ]
+
+
+def render(found: Reconciliation) -> str:
+    """The findings as a table of text, with a verdict in the last line."""
+    lines = [
+        f"{'':<10}{'calls':>14}{'cost (USD)':>30}",
+        f"{'calls':<10}{found.calls.calls:>14,}{found.calls.cost_usd:>30,.12f}",
+        f"{'rollup':<10}{found.rollup.calls:>14,}{found.rollup.cost_usd:>30,.12f}",
+        "",
+        f"{'partition':<24}{'stored to':>14}{'log end':>14}{'waiting':>10}{'dead letters':>14}",
+    ]
+    lines += [
+        f"{f'{p.topic}/{p.partition}':<24}{p.position:>14,}{_number(p.log_end):>14}{_number(p.waiting):>10}"
+        f"{p.dead_letters:>14,}"
+        for p in found.positions
+    ]
+    lines += ["", *_faults(found)]
+    return "\n".join(lines)
+
+
+def _faults(found: Reconciliation) -> list[str]:
+    lines = [
+        f"DIFFERS  {d.team}, {d.hour:%Y-%m-%d %H:%M}: {d.calls} calls for ${d.cost_usd:.12f},"
+        f" rollup {d.rolled_calls} for ${d.rolled_cost_usd:.12f}"
+        for d in found.differences
+    ]
+    lines += [f"DOUBLED  call {d.call_id} stands in {' and in '.join(d.places)}" for d in found.doubled]
+    if found.moving:
+        lines.append(f"{len(found.moving)} hours still change; their rollup follows within seconds")
+    lines.append("everything agrees" if found.agrees else f"{len(lines)} findings")
+    return lines
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
