@@ -1,10 +1,5 @@
-"""Apache Kafka 4.3.1 without a server, Docker or an installed Java: `EmbeddedBroker` runs it as a child process.
+"""Apache Kafka 4.3.1 without a server, Docker or an installed Java: `launcher.EmbeddedBroker` runs it as a child process.
 
 The steps of a start, a file each: `locks` and `leftovers` (is the folder ours?), `ports`, `java`, `jars` (over `fetcher`),
 `storage`, `properties`, `jvm` and `cds` (the command), `child` (over `tether`), `probe` (is it ready?), `logfile`.
 """
-
-from ingest.broker.errors import BrokerError
-from ingest.broker.launcher import EmbeddedBroker
-
-__all__ = ["BrokerError", "EmbeddedBroker"]

@@ -19,11 +19,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from ingest.broker import BrokerError, EmbeddedBroker, launcher
+from ingest.broker import launcher
 from ingest.broker.cds import Archive
-from ingest.broker.errors import PortInUse, RootInUse
+from ingest.broker.errors import BrokerError, PortInUse, RootInUse
 from ingest.broker.jars import load_lock
 from ingest.broker.java import find_java
+from ingest.broker.launcher import EmbeddedBroker
 
 pytestmark = pytest.mark.integration
 
@@ -187,7 +188,7 @@ def test_two_do_not_share_a_folder(kafka_cache: Path, tmp_path: Path) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from ingest.broker import EmbeddedBroker, launcher
+from ingest.broker.launcher import EmbeddedBroker
 broker = EmbeddedBroker(Path(sys.argv[1]), 0, cache=Path(sys.argv[2])).start()
 print(broker.pid, broker.port, flush=True)
 sys.stdin.read()
