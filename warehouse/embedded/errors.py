@@ -40,7 +40,7 @@ STATUSES: dict[int, int] = {
     **dict.fromkeys(
         (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321), 400
     ),
-    **dict.fromkeys((271, 374, 376, 408, 427, 441, 457, 675, 676), 400),
+    **dict.fromkeys((271, 374, 376, 408, 427, 441, 456, 457, 675, 676), 400),
     # not allowed: 401 only when no password came at all, see auth.py
     **dict.fromkeys((164, 192, 193, 452, 497, 512, 516), 403),
     194: 401,
@@ -54,8 +54,8 @@ STATUSES: dict[int, int] = {
     48: 501,
     **dict.fromkeys((76, 202, 209, 439), 503),
 }
-"""HTTP status by code; every other code is 500. As ClickHouse maps them, and 271, 164, 202, 372, 373, 374, 408, 452
-and 457 (which it answers with 500) by what they mean."""
+"""HTTP status by code; every other code is 500. As ClickHouse maps them, and 271, 164, 202, 372, 373, 374, 408, 452,
+456 and 457 (which it answers with 500) by what they mean."""
 
 _ENGINE_TEXT = re.compile(
     r"\A.*?Code:\s*(?P<code>\d+)\.\s*DB::Exception:\s*(?P<reason>.*?)"

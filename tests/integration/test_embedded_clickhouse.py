@@ -1,0 +1,505 @@
+"""The embedded ClickHouse as its clients see it: clickhouse-connect, synchronous and not, and plain HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from urllib.parse import urlencode, urlsplit
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
+from clickhouse_connect.driver.external import ExternalData
+
+from tests.fixtures.clickhouse import connect
+from tests.unit.warehouse.test_embedded_guard import ATTACKS
+from warehouse.embedded.config import FROZEN_SETTINGS
+from warehouse.embedded.errors import Code
+from warehouse.embedded.guard import REFUSED_FUNCTIONS, SAFE_TABLE_FUNCTIONS
+
+pytestmark = pytest.mark.integration
+
+WAIT_S = 20.0
+COLUMNS = ["id", "team", "cost", "at"]
+AT = datetime(2026, 11, 1, 12, 30, 0, 123000, tzinfo=UTC)
+MONEY = [
+    Decimal("0.000000000001"),
+    Decimal("-0.1"),
+    Decimal("99999999999999999999999999.999999999999"),
+    Decimal("-99999999999999999999999999.999999999999"),
+]
+BUSY = "SELECT count() FROM numbers(100000000000) WHERE number % 7 = 1"
+
+
+@pytest.fixture
+def client(clickhouse_database: str) -> Iterator[Client]:
+    found = connect(clickhouse_database)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def calls(client: Client) -> Client:
+    """The client, with a table `calls`."""
+    client.command(
+        "CREATE TABLE calls (id UInt64, team String, cost Decimal(38, 12), at DateTime64(3, 'UTC')) "
+        "ENGINE = ReplacingMergeTree ORDER BY id"
+    )
+    return client
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {WAIT_S:g} s: {what}"
+        time.sleep(0.01)
+
+
+def running(client: Client, text: str) -> int:
+    """How many statements that contain `text` run now, besides this question."""
+    found = client.query(
+        "SELECT count() FROM system.processes WHERE position(query, {text:String}) > 0 AND query NOT LIKE '%processes%'",
+        parameters={"text": text},
+    )
+    return int(found.result_rows[0][0])
+
+
+def request(
+    url: str,
+    method: str = "POST",
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    params: dict[str, str] | None = None,
+    **more: str,
+) -> tuple[int, dict[str, str], bytes]:
+    """One plain HTTP request: status, headers (lower case), body."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=WAIT_S)
+    query = urlencode({"database": parts.path.strip("/"), **(params or {}), **more})
+    try:
+        connection.request(method, f"/?{query}", body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+# --- what clients do ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compress", [True, False, "zstd", "gzip"])
+def test_rows_and_columns_come_back_as_they_went_in(
+    clickhouse_database: str, calls: Client, compress: bool | str
+) -> None:
+    client = connect(clickhouse_database, compress=compress)
+    rows = [[n, f"team {n % 3} ü", MONEY[n % 4], AT] for n in range(5000)]
+    assert client.insert("calls", rows[:2500], column_names=COLUMNS).written_rows == 2500
+    columns = list(map(list, zip(*rows[2500:], strict=True)))
+    client.insert("calls", columns, column_names=COLUMNS, column_oriented=True)
+    found = client.query("SELECT * FROM calls ORDER BY id")
+    assert found.result_rows == [(*row[:3], AT.replace(tzinfo=None)) for row in rows]
+    assert found.summary["read_rows"] == "5000"
+    client.close()
+
+
+def test_money_keeps_all_its_places(calls: Client) -> None:
+    calls.insert("calls", [[n, "t", cost, AT] for n, cost in enumerate(MONEY)], column_names=COLUMNS)
+    assert [row[0] for row in calls.query("SELECT cost FROM calls ORDER BY id").result_rows] == MONEY
+    assert calls.query("SELECT sum(cost) FROM calls").result_rows == [(Decimal("-0.099999999999"),)]
+
+
+def test_parameters_are_bound_by_the_engine(client: Client) -> None:
+    values = {
+        "text": "a\tb'\\\n`; DROP",
+        "list": [1, 2],
+        "none": None,
+        "at": datetime(2026, 11, 1),
+        "money": "0.1",
+    }
+    found = client.query(
+        "SELECT {text:String}, {list:Array(Int64)}, {none:Nullable(String)}, {at:DateTime}, {money:Decimal(38, 12)}",
+        parameters=values,
+    )
+    assert found.result_rows == [(values["text"], [1, 2], None, datetime(2026, 11, 1), Decimal("0.1"))]
+    long = "ü" * 100_000  # comes as a form
+    assert client.query("SELECT length({x:String})", parameters={"x": long}).result_rows == [(200_000,)]
+    assert client.query("SELECT length(%(x)s)", parameters={"x": long[:10]}).result_rows == [(20,)]
+
+
+def test_frames_and_arrow(calls: Client) -> None:
+    calls.insert("calls", [[1, "a", MONEY[0], AT], [2, "b", MONEY[1], AT]], column_names=COLUMNS)
+    frame = calls.query_df("SELECT id, team, cost FROM calls ORDER BY id")
+    assert frame.to_dict("list") == {"id": [1, 2], "team": ["a", "b"], "cost": MONEY[:2]}
+    table = calls.query_arrow("SELECT id, cost FROM calls ORDER BY id")
+    assert table.column("cost").to_pylist() == MONEY[:2]
+    calls.insert_arrow("calls", calls.query_arrow("SELECT id + 10 AS id, team, cost, at FROM calls"))
+    calls.insert_df("calls", frame.assign(id=[21, 22], at=AT.replace(tzinfo=None)))
+    assert calls.command("SELECT count() FROM calls") == 6
+
+
+def test_every_way_to_insert(calls: Client) -> None:
+    calls.raw_insert("calls", ["id", "team"], b'{"id":1,"team":"json"}\n', fmt="JSONEachRow")
+    calls.raw_insert("calls", ["id", "team"], gzip.compress(b"2,csv\n"), fmt="CSV", compression="gzip")
+    odd = "a\tb'\\\n`; ü"
+    calls.command(
+        "INSERT INTO calls (id, team) VALUES ({id:UInt64}, upper({team:String}))",
+        parameters={"id": 3, "team": odd},
+    )
+    calls.command("INSERT INTO calls (id, team) SELECT 4, 'select'")
+    calls.insert(
+        "calls",
+        [[5, "async"]],
+        column_names=COLUMNS[:2],
+        settings={"async_insert": 1, "wait_for_async_insert": 1},
+    )
+    calls.command(
+        "INSERT INTO {t:Identifier} (id, team) FORMAT CSV", data="6,param\n", parameters={"t": "calls"}
+    )
+    rows = calls.query("SELECT id, team FROM calls ORDER BY id").result_rows
+    assert rows == [
+        (1, "json"),
+        (2, "csv"),
+        (3, odd.upper().replace("Ü", "ü")),
+        (4, "select"),
+        (5, "async"),
+        (6, "param"),
+    ]
+
+
+def test_external_data_is_a_table_for_one_statement(client: Client) -> None:
+    ids = ExternalData(file_name="ids.csv", data=b"1\n2\n3\n", fmt="CSV", structure="x UInt64")
+    found = client.query(
+        "SELECT count() FROM numbers(10) WHERE number IN (SELECT x FROM ids)", external_data=ids
+    )
+    assert found.result_rows == [(3,)]
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        client.query("SELECT * FROM ids")
+
+
+def test_what_answers_with_rows_says_so(client: Client) -> None:
+    assert client.command("SELECT 1") == 1
+    assert client.command("EXISTS TABLE nope") == 0
+    assert client.query("SELECT 1 AS x LIMIT 0").column_names == ("x",)
+    assert client.query("SELECT 1 AS x WHERE 0").result_rows == []
+    assert client.query("DESCRIBE TABLE system.one").row_count == 1
+    assert str(client.server_version).count(".") == 3
+    assert client.ping()
+
+
+def test_blocks_are_streamed_and_an_error_in_the_middle_is_an_error(client: Client) -> None:
+    with client.query_row_block_stream("SELECT number, toString(number) FROM numbers(1000000)") as stream:
+        assert sum(len(block) for block in stream) == 1_000_000
+    failing = client.query_row_block_stream(
+        "SELECT throwIf(number = 900000), toString(number) FROM numbers(1000000)"
+    )
+    with pytest.raises(StreamFailureError, match=r"Code: 395"), failing as stream:
+        assert sum(len(block) for block in stream) < 1_000_000
+
+
+@pytest.mark.parametrize("format", ["Native", "RowBinary", "JSONEachRow", "TSV", "TSVRaw", "CSV"])
+@pytest.mark.parametrize("rows", [0, 1, 300_000])
+def test_streamed_pieces_add_up_to_the_whole(clickhouse_database: str, format: str, rows: int) -> None:
+    for tail in ("", " GROUP BY number WITH TOTALS ORDER BY number" if rows == 1 else ""):
+        sql = f"SELECT number, count() AS c, 'x\\ty' AS s FROM numbers({rows}){tail or ' GROUP BY number ORDER BY number'}"
+        text = f"{sql} FORMAT {format}".encode()
+        _, head, streamed = request(clickhouse_database, body=text)
+        _, _, whole = request(clickhouse_database, body=text, wait_end_of_query="1")
+        assert streamed == whole
+        assert ("x-clickhouse-exception-tag" in head) == (rows == 300_000)
+
+
+def test_the_asynchronous_client(clickhouse_database: str, calls: Client) -> None:
+    async def work() -> list[tuple[object, ...]]:
+        client = await clickhouse_connect.get_async_client(
+            dsn=clickhouse_database, autogenerate_session_id=False
+        )
+        try:
+            await asyncio.gather(
+                *(client.insert("calls", [[n, "t", MONEY[0], AT]], column_names=COLUMNS) for n in range(40))
+            )
+            frame = await client.query_df("SELECT id FROM calls")
+            assert len(frame) == 40
+            with pytest.raises(DatabaseError, match="UNKNOWN_IDENTIFIER"):
+                await client.query("SELECT nope FROM calls")
+            found = await client.query(
+                "SELECT count(), sum(cost) FROM calls WHERE id < {n:UInt64}", parameters={"n": 10}
+            )
+            return [tuple(row) for row in found.result_rows]
+        finally:
+            await client.close()
+
+    assert asyncio.run(work()) == [(10, Decimal("0.00000000001"))]
+
+
+def test_many_at_once_each_with_its_own_settings(clickhouse_database: str) -> None:
+    client = connect(clickhouse_database)
+
+    def one(n: int) -> tuple[int, int]:
+        sql = "SELECT toInt32({n:Int32}), toInt32(getSetting('max_threads'))"
+        return tuple(
+            client.query(sql, parameters={"n": n}, settings={"max_threads": n % 5 + 1}).result_rows[0]
+        )
+
+    with ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(one, range(200))) == [(n, n % 5 + 1) for n in range(200)]
+    client.close()
+
+
+# --- sessions and settings ----------------------------------------------------------------------------------------
+
+
+def test_settings_last_for_one_statement(clickhouse_database: str) -> None:
+    for options in ({}, {"session_id": "s1"}):
+        client = connect(clickhouse_database, **options)
+        before = client.command("SELECT getSetting('max_block_size')")
+        assert client.command("SELECT getSetting('max_block_size')", settings={"max_block_size": 77}) == 77
+        assert client.command("SELECT getSetting('max_block_size')") == before
+        client.close()
+
+
+def test_a_session_keeps_what_was_set_in_it(clickhouse_database: str) -> None:
+    client, other = (
+        connect(clickhouse_database, session_id="s2"),
+        connect(clickhouse_database, session_id="s3"),
+    )
+    client.command("SET max_block_size = 55")
+    client.command("CREATE TEMPORARY TABLE seen (x UInt8)")
+    client.insert("seen", [[1], [2]], column_names=["x"], settings={"max_block_size": 77})
+    assert client.query("SELECT sum(x), getSetting('max_block_size') FROM seen").result_rows == [(3, 55)]
+    with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
+        other.query("SELECT * FROM seen")
+    status, _, body = request(clickhouse_database, "GET", query="SELECT count() FROM seen", session_id="s2")
+    assert (status, body) == (200, b"2\n")
+    status, _, body = request(
+        clickhouse_database, "GET", query="INSERT INTO seen VALUES (3)", session_id="s2"
+    )
+    assert (status, body[:9]) == (403, b"Code: 164")
+    client.close()
+    other.close()
+
+
+def test_a_session_that_is_not_there_or_busy(clickhouse_database: str, client: Client) -> None:
+    status, head, _ = request(clickhouse_database, body=b"SELECT 1", session_id="never", session_check="1")
+    assert (status, head["x-clickhouse-exception-code"]) == (404, "372")
+    with ThreadPoolExecutor(1) as pool:
+        mark = "SELECT sleepEachRow(0.2) FROM numbers(15) /* one session */"
+        first = pool.submit(request, clickhouse_database, body=mark.encode(), session_id="s4")
+        eventually(lambda: running(client, "one session") == 1, "the first statement runs")
+        status, head, _ = request(clickhouse_database, body=b"SELECT 1", session_id="s4")
+        assert (status, head["x-clickhouse-exception-code"]) == (423, "373")
+        client.command("KILL QUERY WHERE query LIKE '%one session%' AND query NOT LIKE '%KILL%' SYNC")
+        assert first.result()[0] == 500
+
+
+@pytest.mark.parametrize("name", ["nonsense", "bad name", "max_threads = 1, log_comment", ""])
+def test_an_unknown_setting_is_refused(clickhouse_database: str, name: str) -> None:
+    status, head, _ = request(clickhouse_database, body=b"SELECT 1", params={name: "1"})
+    assert (status, head["x-clickhouse-exception-code"]) == (404, "115")
+
+
+@pytest.mark.parametrize("name", FROZEN_SETTINGS)
+def test_a_frozen_setting_cannot_be_changed(clickhouse_database: str, name: str) -> None:
+    value = {"0": "1", "{}": "{'t': 'x = 1'}", "clickhouse": "prql", "": "x"}[FROZEN_SETTINGS[name]]
+    literal = value if value[0] in "1{" else repr(value)
+    for answer in (
+        request(clickhouse_database, body=b"SELECT 1", params={name: value}),
+        request(clickhouse_database, body=f"SELECT 1 SETTINGS {name} = {literal}".encode()),
+        request(clickhouse_database, body=f"SET {name} = {literal}".encode()),
+    ):
+        assert answer[1]["x-clickhouse-exception-code"] in ("392", "452")  # prohibited, constrained
+
+
+# --- ClickHouse's own features ------------------------------------------------------------------------------------
+
+
+def test_replacing_and_materialized_views(calls: Client) -> None:
+    calls.command(
+        "CREATE TABLE per_team (team String, cost Decimal(38, 12)) ENGINE = SummingMergeTree ORDER BY team"
+    )
+    calls.command(
+        "CREATE MATERIALIZED VIEW to_team TO per_team AS SELECT team, calls.cost AS cost FROM calls"
+    )
+    for cost in (Decimal("1.5"), Decimal("2.5")):
+        calls.insert("calls", [[1, "a", cost, AT]], column_names=COLUMNS)
+    assert calls.query("SELECT count() FROM calls").result_rows == [(2,)]
+    assert calls.query("SELECT id, cost FROM calls FINAL").result_rows == [(1, Decimal("2.5"))]
+    assert calls.query("SELECT sum(cost) FROM per_team").result_rows == [(Decimal(4),)]
+
+
+def test_a_repeated_token_inserts_once(client: Client) -> None:
+    client.command(
+        "CREATE TABLE t (id UInt64) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 100"
+    )
+    for token in ("a", "a", "b"):
+        client.insert("t", [[1], [2]], column_names=["id"], settings={"insert_deduplication_token": token})
+    assert client.command("SELECT count() FROM t") == 4
+
+
+def test_a_malformed_row_inserts_nothing(calls: Client) -> None:
+    for rows in (b'{"id":1}\n{"id":"x"}\n', b'{"id":1}\n{"id":2'):
+        with pytest.raises(DatabaseError) as caught:
+            calls.raw_insert("calls", ["id"], rows, fmt="JSONEachRow")
+        assert caught.value.code is not None
+    with pytest.raises(DatabaseError, match="CANNOT_DECOMPRESS"):
+        calls.raw_insert("calls", ["id"], gzip.compress(b"1\n2\n" * 1000)[:-9], fmt="CSV", compression="gzip")
+    assert calls.command("SELECT count() FROM calls") == 0
+
+
+# --- errors, limits, refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "status"),
+    [
+        ("SELEC 1", 62, 400),
+        ("SELECT 1; SELECT 2", 62, 400),
+        ("SELECT * FROM nope", 60, 404),
+        ("SELECT nope()", 46, 404),
+        ("SELECT nope", 47, 404),
+        ("SELECT 1 FORMAT Nope", 73, 404),
+        ("SELECT * FROM nope.t", 81, 404),
+        ("SELECT {x:UInt8}", 456, 400),
+        ("SELECT sleep(3) SETTINGS max_execution_time = 1", 159, 408),
+        ("SELECT throwIf(1)", 395, 500),
+        ("SELECT groupArray(number) FROM numbers(100000000) SETTINGS max_memory_usage = 100000000", 241, 500),
+        ("SYSTEM SHUTDOWN", 497, 403),
+        ("CREATE USER u", 497, 403),
+        ("BACKUP TABLE system.one TO File('/tmp/x')", 497, 403),
+        ("DROP DATABASE system", 497, 403),
+        ("DROP DATABASE default", 497, 403),
+        ("CREATE TABLE system.t (a Int8) ENGINE = Memory", 497, 403),
+        ("SELECT * FROM '/etc/passwd'", 60, 404),
+    ],
+)
+def test_errors_have_clickhouses_codes(clickhouse_database: str, sql: str, code: int, status: int) -> None:
+    found, head, body = request(clickhouse_database, body=sql.encode())
+    assert (found, head["x-clickhouse-exception-code"]) == (status, str(code))
+    assert body.startswith(f"Code: {code}. DB::Exception: ".encode())
+    assert body.endswith(b"(official build))\n")
+    with pytest.raises(DatabaseError) as caught:
+        connect(clickhouse_database).raw_query(sql)
+    assert caught.value.code == code
+
+
+def test_codes_have_the_engines_names(client: Client) -> None:
+    for code in Code:
+        assert client.command(f"SELECT errorCodeToName({code.value}::UInt32)") == code.name
+
+
+@pytest.mark.parametrize("sql", ATTACKS)
+def test_attacks_are_refused_over_http(clickhouse_database: str, sql: str) -> None:
+    status, head, body = request(clickhouse_database, body=sql.encode())
+    assert (status, head["x-clickhouse-exception-code"]) == (403, "497")
+    assert b"root:" not in body
+
+
+def test_the_grants_hold_without_the_guard(client: Client) -> None:
+    """The second wall: a view over a name the guard cannot see, made of a parameter."""
+    for database in ("default", "system"):
+        with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+            client.command(
+                "CREATE TABLE {d:Identifier}.t (a Int8) ENGINE = Memory", parameters={"d": database}
+            )
+    with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        client.query(
+            "SELECT * FROM {d:Identifier}.{t:Identifier}", parameters={"d": "default", "t": "/etc/passwd"}
+        )
+
+
+def test_every_table_function_of_the_engine_is_known(client: Client) -> None:
+    names = {row[0].lower() for row in client.query("SELECT name FROM system.table_functions").result_rows}
+    unknown = names - SAFE_TABLE_FUNCTIONS - REFUSED_FUNCTIONS
+    assert not unknown, f"decide on these: safe or refused? {sorted(unknown)}"
+
+
+def test_the_database_default_cannot_be_used(clickhouse: str) -> None:
+    address = clickhouse.rpartition("/")[0]
+    status, head, body = request(f"{address}/default", body=b"SELECT 1")
+    assert (status, head["x-clickhouse-exception-code"]) == (403, "497")
+    assert b"use `spendstream`" in body
+    status, _, body = request(
+        address, body=b"SELECT currentDatabase()", headers={"X-ClickHouse-Database": ""}
+    )
+    assert (status, body) == (200, b"spendstream\n")
+
+
+def test_a_database_may_have_any_name(client: Client, clickhouse: str) -> None:
+    name = "we-ird `é` & co"
+    quoted = "`" + name.replace("`", "\\`") + "`"
+    client.command(f"CREATE DATABASE {quoted}")
+    try:
+        _, _, body = request(clickhouse, body=b"SELECT currentDatabase()", database=name)
+        assert body == f"{name}\n".encode()
+    finally:
+        client.command(f"DROP DATABASE {quoted}")
+
+
+def test_a_get_only_reads(calls: Client, clickhouse_database: str) -> None:
+    def get(sql: str) -> tuple[int, bytes]:
+        status, _, body = request(clickhouse_database, "GET", query=sql)
+        return status, body
+
+    assert get("SELECT count() FROM calls SETTINGS max_threads = 1") == (200, b"0\n")
+    for sql in (
+        "DROP TABLE calls", "INSERT INTO calls (id) VALUES (1)", "INSERT INTO calls (id) SELECT 1", "SELECT 1 SETTINGS readonly = 0",
+        "ALTER TABLE calls DELETE WHERE 1", "TRUNCATE TABLE calls", "SET readonly = 0", "INSERT INTO calls (id) FORMAT CSV 1",
+    ):  # fmt: skip
+        status, body = get(sql)
+        assert (status, body[:9]) == (403, b"Code: 164"), sql
+    status, head, body = request(clickhouse_database, "HEAD", query="SELECT 1")
+    assert (status, head["x-clickhouse-format"], body) == (200, "TabSeparated", b"")
+
+
+def test_plain_http(clickhouse_database: str) -> None:
+    status, head, body = request(clickhouse_database, body=b"SELECT 1 AS x FORMAT JSON", query_id="mine")
+    assert (status, json.loads(body)["data"]) == (200, [{"x": 1}])
+    assert head["x-clickhouse-query-id"] == "mine"
+    assert json.loads(head["x-clickhouse-summary"])["result_rows"] == "1"
+    packed = gzip.compress(b"SELECT 'a'")
+    assert request(clickhouse_database, body=packed, headers={"Content-Encoding": "gzip"})[2] == b"a\n"
+    answer = request(
+        clickhouse_database,
+        body=b"SELECT repeat('a', 5000)",
+        headers={"Accept-Encoding": "gzip"},
+        enable_http_compression="1",
+    )
+    assert gzip.decompress(answer[2]) == b"a" * 5000 + b"\n"
+    assert request(clickhouse_database, body=b"SELECT 1", default_format="CSVWithNames")[2] == b'"1"\n1\n'
+    assert request(clickhouse_database, body=b"SELECT timezone()")[2] == b"UTC\n"
+
+
+# --- cancelling ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sql", [BUSY, "SELECT number, toString(number) FROM numbers(10000000000) FORMAT TSV"]
+)
+def test_a_client_that_goes_away_stops_its_statement(
+    client: Client, clickhouse_database: str, sql: str
+) -> None:
+    parts, text = urlsplit(clickhouse_database), f"{sql} -- gone".encode()
+    if "FORMAT" in sql:
+        text = sql.replace("SELECT", "SELECT /* gone */").encode()
+    with socket.create_connection((parts.hostname or "", parts.port or 0)) as raw:
+        raw.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
+        eventually(lambda: running(client, sql[-30:]) == 1, "the statement runs")
+    eventually(lambda: running(client, sql[-30:]) == 0, "the statement is cancelled")
+
+
+def test_statements_beyond_the_threads_wait_and_do_not_block_for_ever(
+    client: Client, clickhouse_database: str
+) -> None:
+    mark = "SELECT sleepEachRow(0.1) FROM numbers(3) /* crowd */"
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: request(clickhouse_database, body=mark.encode())[0], range(20)))
+    assert answers == [200] * 20
+    assert running(client, "crowd") == 0
