@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures.clickhouse", "tests.fixtures.kafka", "tests.fixtures.providers"]
+pytest_plugins = [
+    "tests.fixtures.clickhouse",
+    "tests.fixtures.kafka",
+    "tests.fixtures.providers",
+    "tests.fixtures.warehouse",
+]

@@ -42,7 +42,7 @@ _TRANSIENT = frozenset(
 _UNKNOWN_TABLE, _UNKNOWN_DATABASE = 60, 81
 
 # What serialising a value that does not fit its column raises in clickhouse-connect.
-_UNFIT = (OverflowError, TypeError, ValueError, AttributeError, struct.error)
+_UNFIT = (ArithmeticError, TypeError, ValueError, AttributeError, struct.error)
 
 
 class Client:
