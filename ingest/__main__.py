@@ -13,9 +13,12 @@ import typer
 from ingest.broker.drain import clients_gone
 from ingest.broker.errors import BrokerError
 from ingest.broker.launcher import EmbeddedBroker
+from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import SpendstreamError
+from ingest.imports.command import register
 from ingest.kafka.admin import create_topics, wait_for_broker
+from ingest.kafka.publisher import KafkaPublisher
 from ingest.topics import TOPICS
 
 _PATIENCE_S = 3.0  # how long the broker waits for its clients to leave; honcho kills after 5
@@ -71,11 +74,18 @@ async def _create(bootstrap: str, replication: int) -> list[str]:
     return await create_topics(bootstrap, TOPICS, replication)
 
 
+register(
+    app, lambda: KafkaPublisher(Environ(process_environ()).kafka(), "import", linger_ms=5), SystemClock()
+)
+
+
 def main() -> None:
     """Run a command; what goes wrong on purpose is one line on standard error and exit code 1."""
     logging.basicConfig(
         level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
+    # It reports every attempt; what matters of it is said once, by the command.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         app()
     except (SpendstreamError, BrokerError) as problem:
