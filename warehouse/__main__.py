@@ -128,13 +128,14 @@ def _client() -> Iterator[Client]:
 
 
 def main() -> None:
-    """Run the command; an error that we know is one line and exit code 1."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    """Run a command; what goes wrong on purpose is one line on standard error and exit code 1."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
     try:
         app()
     except SpendstreamError as error:
-        print(f"warehouse: {error}", file=sys.stderr)
+        print(f"spendstream: {error}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -287,6 +287,18 @@ def test_a_session_keeps_what_was_set_in_it(clickhouse_database: str) -> None:
     other.close()
 
 
+def test_a_session_may_lock_its_settings(clickhouse_database: str) -> None:
+    def ask(sql: str, params: dict[str, str] | None = None) -> tuple[int, bytes]:
+        status, _, body = request(clickhouse_database, body=sql.encode(), session_id="s5", params=params)
+        return status, body
+
+    assert ask("SET readonly = 1") == (200, b"")
+    assert ask("SELECT 1") == (200, b"1\n")
+    assert ask("SELECT 1", {"max_threads": "1"})[1].startswith(b"Code: 164")
+    assert ask("CREATE TABLE t (a UInt8) ENGINE = Memory")[1].startswith(b"Code: 164")
+    assert ask("SELECT 2") == (200, b"2\n")
+
+
 def test_a_session_that_is_not_there_or_busy(clickhouse_database: str, client: Client) -> None:
     status, head, _ = request(clickhouse_database, body=b"SELECT 1", session_id="never", session_check="1")
     assert (status, head["x-clickhouse-exception-code"]) == (404, "372")

@@ -35,12 +35,11 @@ _PLAIN_DATABASE = re.compile(r"[A-Za-z0-9_]+\Z")
 
 
 class Store:
-    """One folder and the engine on it. `version` and `timezone` are known once it is open."""
+    """One folder and the engine on it. `version` is ClickHouse's, known once it is open."""
 
     def __init__(self, path: Path, limits: Limits | None = None, clock: Clock | None = None) -> None:
         self.path = path.absolute()
         self.version = ""
-        self.timezone = "UTC"
         self._limits = limits or Limits()
         self._lock = FolderLock(self.path / "lock")
         self._options: dict[str, str] = {}
@@ -48,7 +47,7 @@ class Store:
         self._sessions = Sessions(self._connect, clock or SystemClock())
 
     def open(self) -> None:
-        """Create or reopen. Raises StoreHeld, StoreBroken."""
+        """Create or reopen. Raises StoreHeld, StoreBroken, EngineMissing."""
         if set(str(self.path)) & {"?", "&"}:
             raise StoreBroken(f"the engine cannot open a folder with ? or & in its name: {self.path}")
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,6 +60,9 @@ class Store:
         except ClickHouseError as error:
             self.close()
             raise StoreBroken(f"the engine does not open {self.path}: {error.reason}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Shut the engine down. No statement may run any more."""
@@ -107,7 +109,11 @@ class Store:
         options = {**self._options, "database": known, **({"readonly": "2"} if read_only else {})}
         connection = Connection(str(self.path / "data"), options)
         if database and database != known:
-            _use(connection, database)
+            try:
+                _use(connection, database)
+            except ClickHouseError:
+                connection.close()
+                raise
         return connection
 
     @contextmanager
@@ -121,19 +127,17 @@ class Store:
             finally:
                 connection.close()
             return
-        session = self._sessions.take(ask.session)
-        try:
+        with self._sessions.taken(ask.session) as session, borrowed_settings(session.connection, ask):
             if ask.database and ask.database != session.database:
                 _use(session.connection, ask.database)
                 session.database = ask.database
             if ask.statement.verb == "USE":
                 session.database = None
-            with borrowed_settings(session.connection, ask):
+            try:
                 yield session.connection
-        finally:
-            for table in ask.tables:
-                session.connection.query(f"DROP TEMPORARY TABLE IF EXISTS {identifier(table.name)}", "Null")
-            self._sessions.give_back(session)
+            finally:
+                for table in ask.tables:
+                    _drop(session.connection, table)
 
 
 def _run(connection: Connection, ask: Ask) -> Reply:
@@ -169,6 +173,10 @@ def _create(connection: Connection, table: ExternalTable) -> None:
     refuse(create)
     connection.query(create.sql, "Null")
     connection.insert(f"INSERT INTO {name}".encode(), table.format, (table.data,))
+
+
+def _drop(connection: Connection, table: ExternalTable) -> None:
+    connection.query(f"DROP TEMPORARY TABLE IF EXISTS {identifier(table.name)}", "Null")
 
 
 def _use(connection: Connection, database: str) -> None:

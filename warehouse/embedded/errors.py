@@ -4,6 +4,7 @@ SpendstreamError
 ├── ClickHouseError     a statement was refused or failed; goes to the client
 └── Unavailable
     ├── StoreHeld       another process owns the folder
+    ├── EngineMissing   chdb is not installed
     ├── StoreBroken     the engine does not open the folder
     └── PortInUse       somebody listens there already
 """
@@ -86,6 +87,10 @@ class ClickHouseError(SpendstreamError):
 
 class StoreHeld(Unavailable):
     """Another process owns the folder; one folder has one owner."""
+
+
+class EngineMissing(Unavailable):
+    """chdb, an optional dependency, is not installed."""
 
 
 class StoreBroken(Unavailable):

@@ -22,7 +22,7 @@ from warehouse.embedded.compression import Encoder, decompress, too_large
 from warehouse.embedded.engine import Store
 from warehouse.embedded.errors import ClickHouseError, Code
 from warehouse.embedded.exchange import Exchange
-from warehouse.embedded.requests import read_ask, read_params, wants_compression
+from warehouse.embedded.requests import read_ask, read_params, time_zone, wants_compression
 from warehouse.embedded.responses import (
     base_headers,
     error_response,
@@ -33,6 +33,7 @@ from warehouse.embedded.responses import (
 from warehouse.embedded.workers import Work, Workers
 
 BODY_LIMIT_BYTES = 256 * 1024**2
+_SMALL_BODY_BYTES = 64 * 1024
 _CANCEL_AGAIN_S = 0.2
 _log = logging.getLogger(__name__)
 
@@ -72,9 +73,7 @@ async def _fault(interface: Interface, _: Request, error: Exception) -> Response
 async def _statement(interface: Interface, request: Request) -> Response:
     params = read_params(request.scope["query_string"])
     headers = dict(request.headers)
-    head = base_headers(
-        params.get("query_id", ""), params.get("session_timezone") or interface.store.timezone
-    )
+    head = base_headers(time_zone(params))
     try:
         interface.gate.admit(headers, params)
         body = await _read_body(request, interface.body_limit_bytes)
@@ -112,7 +111,8 @@ async def _read(
         whole = decompress(body, headers.get("content-encoding", ""), interface.body_limit_bytes)
         return read_ask(method, headers, params, whole)
 
-    return read() if len(body) < 64 * 1024 else await asyncio.to_thread(read)
+    at_once = len(body) <= _SMALL_BODY_BYTES and "content-encoding" not in headers
+    return read() if at_once else await asyncio.to_thread(read)
 
 
 async def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -13,6 +14,8 @@ from warehouse.embedded.statements import read_statement
 
 MOST_SESSION_SECONDS = 3600
 _DEFAULT_SESSION_SECONDS = 60
+_ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,100}")
+_HEADER_TEXT = re.compile(r"[\x20-\x7e]{1,200}")
 
 NO_SETTINGS = frozenset(
     {
@@ -55,7 +58,7 @@ def read_ask(method: str, headers: Mapping[str, str], params: Mapping[str, str],
         return None
     return Ask(
         statement=read_statement(query, body),
-        query_id=given.get("query_id") or str(uuid.uuid4()),
+        query_id=_query_id(given),
         database=given.get("database") or headers.get("x-clickhouse-database") or None,
         format=headers.get("x-clickhouse-format") or given.get("default_format") or "TabSeparated",
         read_only=method != "POST",
@@ -69,6 +72,12 @@ def read_ask(method: str, headers: Mapping[str, str], params: Mapping[str, str],
     )
 
 
+def time_zone(params: Mapping[str, str]) -> str:
+    """The time zone that the answer's texts are in: the client's setting, if that is a name at all, else UTC."""
+    name = params.get("session_timezone", "")
+    return name if _ZONE.fullmatch(name) else "UTC"
+
+
 def wants_compression(params: Mapping[str, str]) -> bool:
     """Whether the answer may be compressed: Accept-Encoding alone is not enough in ClickHouse."""
     return _is_on(params, "enable_http_compression")
@@ -80,6 +89,14 @@ def _is_param(name: str) -> bool:
 
 def _is_on(params: Mapping[str, str], name: str) -> bool:
     return params.get(name, "").lower() in ("1", "true")
+
+
+def _query_id(given: Mapping[str, str]) -> str:
+    """The client's, or a new one. It comes back in a header, so it must be fit for one."""
+    found = given.get("query_id") or str(uuid.uuid4())
+    if not _HEADER_TEXT.fullmatch(found):
+        raise ClickHouseError(Code.BAD_ARGUMENTS, "query_id must be 1 to 200 characters of printable ASCII")
+    return found
 
 
 def _session(given: Mapping[str, str]) -> SessionName | None:

@@ -28,10 +28,9 @@ _CONTENT_TYPES = (
 _BINARY = ("Native", "RowBinary", "Arrow", "Parquet", "ORC", "MsgPack", "BSON", "Npy", "Avro")
 
 
-def base_headers(query_id: str, timezone: str) -> dict[str, str]:
-    """What every response carries."""
+def base_headers(timezone: str) -> dict[str, str]:
+    """What every response carries; the query's id comes once it is known."""
     return {
-        "X-ClickHouse-Query-Id": query_id,
         "X-ClickHouse-Server-Display-Name": socket.gethostname(),
         "X-ClickHouse-Timezone": timezone,
     }

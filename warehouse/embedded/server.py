@@ -55,7 +55,7 @@ class EmbeddedWarehouse:
     def serve(self, on_ready: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT; blocks, in the main thread. `on_ready` gets the URL once it answers.
 
-        Raises PortInUse, StoreHeld, StoreBroken before it serves.
+        Raises PortInUse, StoreHeld, StoreBroken, EngineMissing before it serves.
         """
         with _Signals() as signals, contextlib.closing(self._bind()) as listener:
             store, workers = Store(self.path, self.limits), Workers(self.threads)
@@ -100,6 +100,7 @@ class EmbeddedWarehouse:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(self.grace_s + _AFTER_CANCEL_S),

@@ -5,7 +5,8 @@ A request without a session gets a connection of its own and leaves nothing behi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -38,11 +39,20 @@ class Sessions:
         self._lock = Lock()
         self._sessions: dict[str, Session] = {}
 
-    def take(self, name: SessionName) -> Session:
-        """The session, until `give_back`; opened if need be.
+    @contextmanager
+    def taken(self, name: SessionName) -> Iterator[Session]:
+        """The session for the length of one statement; opened if need be.
 
         Raises ClickHouseError: 373 while another statement runs in it, 372 when it must exist and does not.
         """
+        session = self._take(name)
+        try:
+            yield session
+        finally:
+            with self._lock:
+                session.busy, session.idle_since = False, self._clock.monotonic()
+
+    def _take(self, name: SessionName) -> Session:
         with self._lock:
             self._close_idle()
             session = self._sessions.get(name.id)
@@ -56,11 +66,6 @@ class Sessions:
                 )
             session.busy, session.timeout_s = True, name.timeout_s
             return session
-
-    def give_back(self, session: Session) -> None:
-        """The statement is done; the session waits for the next."""
-        with self._lock:
-            session.busy, session.idle_since = False, self._clock.monotonic()
 
     def close(self) -> None:
         """Close all; no statement may run in any."""

@@ -31,14 +31,28 @@ def apply_settings(connection: Connection, ask: Ask) -> None:
 
 @contextmanager
 def borrowed_settings(connection: Connection, ask: Ask) -> Iterator[None]:
-    """The same on a connection that outlives the request: its own values come back afterwards."""
+    """The same on a connection that outlives the request: its own values come back afterwards.
+
+    A session may have locked its settings (`SET readonly = 1`): then only a request with settings fails.
+    """
     wanted = _wanted(ask)
     kept = _values(connection, wanted)
-    _set(connection, wanted)
+    with _locked_is_fine(when=wanted.keys() == {CANCEL_MARK}):
+        _set(connection, wanted)
     try:
         yield
     finally:
-        _set(connection, kept)
+        with _locked_is_fine():
+            _set(connection, kept)
+
+
+@contextmanager
+def _locked_is_fine(when: bool = True) -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        if not (when and error.code == Code.READONLY):
+            raise
 
 
 def _wanted(ask: Ask) -> dict[str, str]:

@@ -54,4 +54,4 @@ class Workers:
         """Refuse, and give what runs `timeout_s` seconds. Whether all of it ended."""
         self.refuse()
         self._control.shutdown(wait=False)
-        return not wait(list(self._running), timeout=timeout_s).not_done
+        return not wait(self._running.copy(), timeout=timeout_s).not_done

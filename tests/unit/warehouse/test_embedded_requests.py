@@ -16,7 +16,7 @@ from warehouse.embedded.ask import Ask
 from warehouse.embedded.compression import choose_encoder, decompress
 from warehouse.embedded.errors import ClickHouseError
 from warehouse.embedded.forms import Part, is_form, read_form
-from warehouse.embedded.requests import read_ask, read_params
+from warehouse.embedded.requests import read_ask, read_params, time_zone
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -70,6 +70,19 @@ def test_every_request_has_an_id_and_no_database_is_none() -> None:
     first, second = ask(), ask()
     assert first.query_id != second.query_id
     assert first.database is None
+
+
+@pytest.mark.parametrize("query_id", ["a\r\nX: y", "ü", "x" * 201])
+def test_an_id_that_fits_no_header_is_refused(query_id: str) -> None:
+    with pytest.raises(ClickHouseError, match=r"Code: 36.*query_id"):
+        ask(query_id=query_id)
+
+
+def test_the_time_zone_is_a_name_or_utc() -> None:
+    assert (
+        time_zone({"session_timezone": "America/Argentina/Buenos_Aires"}) == "America/Argentina/Buenos_Aires"
+    )
+    assert time_zone({"session_timezone": "x\r\nX: y"}) == time_zone({}) == "UTC"
 
 
 def test_only_a_post_may_write() -> None:

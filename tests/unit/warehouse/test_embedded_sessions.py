@@ -49,9 +49,8 @@ def sessions(clock: FixedClock, connections: list[FakeConnection]) -> Sessions:
 
 def use(sessions: Sessions, name: SessionName) -> Any:
     """One statement in the session; its connection."""
-    session = sessions.take(name)
-    sessions.give_back(session)
-    return session.connection
+    with sessions.taken(name) as session:
+        return session.connection
 
 
 def test_a_session_keeps_its_connection(sessions: Sessions) -> None:
@@ -61,10 +60,11 @@ def test_a_session_keeps_its_connection(sessions: Sessions) -> None:
 
 
 def test_two_statements_at_once_are_refused(sessions: Sessions) -> None:
-    session = sessions.take(SessionName("a", 60.0))
-    with pytest.raises(ClickHouseError, match=r"Code: 373.*Session a is locked"):
-        sessions.take(SessionName("a", 60.0))
-    sessions.give_back(session)
+    with (
+        sessions.taken(SessionName("a", 60.0)),
+        pytest.raises(ClickHouseError, match=r"Code: 373.*Session a is locked"),
+    ):
+        use(sessions, SessionName("a", 60.0))
     use(sessions, SessionName("a", 60.0))
 
 
@@ -83,10 +83,10 @@ def test_an_idle_session_is_closed_after_its_time(
 def test_a_busy_session_is_never_closed(
     sessions: Sessions, clock: FixedClock, connections: list[FakeConnection]
 ) -> None:
-    sessions.take(SessionName("a", 10.0))
-    clock.advance(1000.0)
-    use(sessions, SessionName("b", 10.0))
-    assert not connections[0].closed
+    with sessions.taken(SessionName("a", 10.0)):
+        clock.advance(1000.0)
+        use(sessions, SessionName("b", 10.0))
+        assert not connections[0].closed
 
 
 def test_the_longest_idle_makes_room(
