@@ -22,7 +22,7 @@ from bench.blocks import background_load, measure_blocks
 from bench.client import BenchFailed, Client
 from bench.figures import blocking, level, median_of, table
 from bench.load import run_round
-from bench.memory import resident_mb
+from bench.procfs import cpu_seconds, resident_mb
 from tests.fixtures.stack import Stack, StackFailed
 
 _CALLERS_MEANWHILE = 8
@@ -98,9 +98,15 @@ async def _under_load(stack: Stack, options: argparse.Namespace) -> dict[str, An
     async with Client(stack) as client:
         idle = _resident(stack)
         await run_round(client, "warmup", 8, 2.0)
-        levels = [await _level(client, number, options) for number in options.concurrency]
+        levels, processor = [], []
+        for concurrency in options.concurrency:
+            found, spent = await _level(stack, client, concurrency, options)
+            levels.append(found)
+            processor.append(spent)
         print("\ncalls through the whole pipeline, until all stand in the view `calls` (medians of rounds)")
         print(table(levels))
+        print("\nprocessor time for each call, ms, of each process (medians of rounds)")
+        print(table(processor))
         loaded = _resident(stack)
         print("\nresident memory, MB: after the start, after the load")
         print(table([idle, loaded]))
@@ -113,14 +119,28 @@ async def _under_load(stack: Stack, options: argparse.Namespace) -> dict[str, An
         print(table([alone, busy]))
     return {
         "levels": levels,
+        "cpu_ms_per_call": processor,
         "resident_mb": {"idle": idle, "loaded": loaded},
         "blocks": {"alone": alone, "busy": busy},
     }
 
 
-async def _level(client: Client, concurrency: int, options: argparse.Namespace) -> dict[str, float]:
-    names = [f"c{concurrency}r{number}" for number in range(options.rounds)]
-    return level([await run_round(client, name, concurrency, options.seconds) for name in names])
+async def _level(
+    stack: Stack, client: Client, concurrency: int, options: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The figures of one concurrency, and the processor time that each process spent on a call, ms."""
+    rounds, spent = [], []
+    for number in range(options.rounds):
+        before = _processor_s(stack)
+        rounds.append(await run_round(client, f"c{concurrency}r{number}", concurrency, options.seconds))
+        after = _processor_s(stack)
+        spent.append({name: (after[name] - before[name]) * 1000 / rounds[-1].answered for name in after})
+    return level(rounds), {"concurrency": concurrency, **median_of(spent)}
+
+
+def _processor_s(stack: Stack) -> dict[str, float]:
+    used = {name: cpu_seconds(stack.pids(name)) for name in stack.names}
+    return {**used, "this client": cpu_seconds([os.getpid()])}
 
 
 def _resident(stack: Stack) -> dict[str, float]:

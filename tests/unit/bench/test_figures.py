@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.figures import Block, Round, blocking, level, median_of, percentile, table
-from bench.memory import resident_mb
+from bench.procfs import cpu_seconds, resident_mb
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
 
@@ -60,6 +60,12 @@ def test_medians_are_by_name() -> None:
 def test_a_table_is_aligned() -> None:
     lines = table([{"calls": 12345.0, "p50 ms": 1.234}, {"calls": 7.0, "p50 ms": 123.4}]).splitlines()
     assert lines == [" calls  p50 ms", "12,345    1.23", "     7     123"]
+
+
+def test_processor_time_of_this_process_and_of_one_that_has_ended() -> None:
+    # The kernel counts in hundredths.
+    assert cpu_seconds([os.getpid()]) == pytest.approx(sum(os.times()[:4]), abs=0.1)
+    assert cpu_seconds([2**22 + 1]) == 0
 
 
 def test_memory_of_this_process_and_of_one_that_has_ended() -> None:
