@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
         default=[1, 8, 32, 64],
         help="[1,8,32,64]",
     )
-    parser.add_argument("--budgets", type=int, default=40, help="budgets to exhaust [40]")
+    parser.add_argument("--budgets", type=int, default=100, help="budgets to exhaust [100]")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
 
