@@ -47,19 +47,18 @@ def process() -> None:
 async def _run(settings: WorkerSettings) -> None:
     from ingest.pricing.book import GenaiPriceBook
     from streams.process import WorkerProcess
+    from warehouse.service import LoadingSettings, load
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     threading.Thread(target=_until_orphaned, args=(loop, stop), daemon=True).start()
+    clock = SystemClock()
+    loading = LoadingSettings(settings.kafka, settings.clickhouse, settings.name)
     try:
-        await WorkerProcess(settings, GenaiPriceBook(), _load, SystemClock(), _die).run(stop)
+        await WorkerProcess(settings, GenaiPriceBook(), lambda: load(loading, clock), clock, _die).run(stop)
     except SpendstreamError as error:
         _die(error)
-
-
-async def _load() -> None:
-    await asyncio.Event().wait()
 
 
 def _until_orphaned(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
