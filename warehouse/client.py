@@ -137,7 +137,8 @@ def create_client(url: str, *, timeout_s: float = 60.0) -> Client:
             client_name="spendstream",
             # A session would let only one statement run at a time.
             autogenerate_session_id=False,
-            tz_mode="schema",
+            # Always an instant: a bare DateTime without a zone would be read as local time by whoever gets it.
+            tz_mode="aware",
             # A proxy set for the way out of this machine must not be asked for the way to itself.
             pool_mgr=get_pool_manager() if address.is_loopback else None,
         )

@@ -38,7 +38,8 @@ def client(clickhouse_database: str) -> Iterator[Client]:
 
 def test_values_come_back_exactly_as_they_were(client: Client) -> None:
     amounts = [Decimal("0.000000000001"), Decimal("-99999999999999999999999999.999999999999"), Decimal(0)]
-    client.insert(TABLE, [["a", "b", "c"], amounts, [AT, AT, AT]])
+    columns: list[Any] = [["a", "b", "c"], amounts, [AT, AT, AT]]
+    client.insert(TABLE, columns)
     assert client.rows("SELECT * FROM t ORDER BY name") == [
         (name, amount, AT) for name, amount in zip("abc", amounts, strict=True)
     ]
@@ -48,7 +49,8 @@ def test_values_come_back_exactly_as_they_were(client: Client) -> None:
 
 
 def test_no_value_becomes_sql(client: Client) -> None:
-    client.insert(TABLE, [AWKWARD, [Decimal(1)] * len(AWKWARD), [AT] * len(AWKWARD)])
+    columns: list[Any] = [AWKWARD, [Decimal(1)] * len(AWKWARD), [AT] * len(AWKWARD)]
+    client.insert(TABLE, columns)
     for value in AWKWARD:
         assert client.rows("SELECT name FROM t WHERE name = {x:String}", {"x": value}) == [(value,)]
     found = client.rows("SELECT name FROM t WHERE name IN {x:Array(String)}", {"x": tuple(AWKWARD)})
@@ -56,7 +58,7 @@ def test_no_value_becomes_sql(client: Client) -> None:
 
 
 def test_the_same_insert_with_the_same_token_is_stored_once(client: Client) -> None:
-    rows = [["a"], [Decimal(1)], [AT]]
+    rows: list[Any] = [["a"], [Decimal(1)], [AT]]
     for token in ("one", "one", "two"):
         client.insert(TABLE, rows, token)
     assert client.rows("SELECT count() FROM t") == [(2,)]
