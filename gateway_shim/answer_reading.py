@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway_shim.decoding import CannotDecode, decoder_of
+from gateway_shim.estimate import answer_text_bytes
 from gateway_shim.formats.answer import Answer, Format
 from gateway_shim.formats.openai_chat import is_usage_only
 from gateway_shim.sse import SseSplitter, event_data
@@ -53,6 +54,8 @@ def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> No
         return
     for part in decoded if isinstance(decoded, list) else [decoded]:
         _see(format.see_body, answer, part)
+    if answer.usage is None:
+        answer.text_bytes = answer_text_bytes(decoded)
 
 
 class PassingReader:

@@ -13,6 +13,7 @@ BYTES_PER_TOKEN = 4
 _NOT_TEXT = frozenset(
     {"data", "url", "image_url", "file_data", "fileUri", "file_uri", "id", "type", "role", "model"}
 )
+_ANSWER_TEXT = frozenset({"content", "text", "thinking", "arguments", "refusal", "reasoning_content"})
 
 
 def tokens_of(text_bytes: int) -> int:
@@ -29,8 +30,17 @@ def request_text_bytes(body: bytes) -> int:
 
 
 def answer_text_bytes(body: Any) -> int:
-    """Bytes of text in a whole answer, decoded from JSON."""
-    return _text_bytes(body)
+    """Bytes of generated text in a whole answer, decoded from JSON."""
+    if isinstance(body, list):
+        return sum(map(answer_text_bytes, body))
+    if not isinstance(body, dict):
+        return 0
+    return sum(
+        len(member.encode())
+        if isinstance(member, str) and name in _ANSWER_TEXT
+        else answer_text_bytes(member)
+        for name, member in body.items()
+    )
 
 
 def _text_bytes(value: Any) -> int:

@@ -60,7 +60,10 @@ def read_usage(format: Format, usage: Mapping[str, Any]) -> TokenUsage | None:
         elif is_required:
             _LOG.warning("a usage of %s (%s) has no count %s", provider, flavor, last)
             return None
-    return _consistent(counts) if has_any else None
+    # Gemini leaves zeros out, as protocol buffers do: nothing but a total of nothing is a count of zero.
+    if not has_any and usage.get("totalTokenCount", 0) != 0:
+        return None
+    return _consistent(counts)
 
 
 def extractor_of(provider_id: str, flavor: str) -> UsageExtractor:

@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.fixtures.clickhouse",
     "tests.fixtures.kafka",
     "tests.fixtures.providers",
+    "tests.fixtures.gateway",  # after what it imports
     "tests.fixtures.warehouse",
 ]

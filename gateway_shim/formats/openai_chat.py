@@ -6,9 +6,10 @@ puts the usage into the chunk of the last choice, unasked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from gateway_shim.formats.answer import Answer, Format, Json, items, members, output_limit
+from gateway_shim.formats.answer import Answer, Format, Json, items, members, output_limit, whole
 
 
 def see_body(answer: Answer, body: Json) -> None:
@@ -62,7 +63,34 @@ OPENAI_CHAT = Format(
     wants_usage_option=True,
 )
 OPENAI_TEXT_COMPLETION = replace(OPENAI_CHAT, operation="text_completion")
+
+
+def _with_thoughts(see: Callable[[Answer, Json], None]) -> Callable[[Answer, Json], None]:
+    """Gemini's compatible endpoint tells its thoughts, which are billed as output, in the total only."""
+
+    def see_and_add(answer: Answer, body: Json) -> None:
+        see(answer, body)
+        usage = body.get("usage")
+        if isinstance(usage, dict):
+            visible = whole(usage.get("completion_tokens")) or 0
+            thoughts = (
+                (whole(usage.get("total_tokens")) or 0) - (whole(usage.get("prompt_tokens")) or 0) - visible
+            )
+            if thoughts > 0:
+                details = {"reasoning_tokens": thoughts}
+                answer.merge_usage(
+                    {"completion_tokens": visible + thoughts, "completion_tokens_details": details}
+                )
+
+    return see_and_add
+
+
 ANTHROPIC_AS_OPENAI = replace(OPENAI_CHAT, extractor=("anthropic", "chat"))
-GEMINI_AS_OPENAI = replace(OPENAI_CHAT, extractor=("google", "chat"))
+GEMINI_AS_OPENAI = replace(
+    OPENAI_CHAT,
+    see_body=_with_thoughts(see_body),
+    see_event=_with_thoughts(see_event),
+    extractor=("google", "chat"),
+)
 MISTRAL_CHAT = replace(OPENAI_CHAT, extractor=("mistral", "default"), wants_usage_option=False)
 MISTRAL_FILL_IN = replace(MISTRAL_CHAT, operation="text_completion")
