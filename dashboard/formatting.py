@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from ingest.money import PLACES, show_usd
+from ingest.money import show_usd, usd
 
 MISSING = "–"
 NO_NAME = "(none)"
@@ -21,7 +21,7 @@ _HUGE_CHANGE = 10
 
 def exact_usd(value: Decimal) -> str:
     """The amount with all its 12 places, as the warehouse holds it: `1234.560000000000`."""
-    return f"{value.quantize(PLACES):f}"
+    return f"{usd(value):f}"
 
 
 def exact_title(value: Decimal) -> str:
