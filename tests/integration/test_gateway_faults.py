@@ -35,24 +35,24 @@ SHAPES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_an_unknown_key_is_401_in_the_providers_shape(gateway: RunningGateway, shape: str) -> None:
+def test_an_unknown_key_is_401_in_the_providers_shape(shared_gateway: RunningGateway, shape: str) -> None:
     path, message = SHAPES[shape]
-    status, _, body = ask(gateway, path, headers={"authorization": "Bearer sk-spend-wrong"})
+    status, _, body = ask(shared_gateway, path, headers={"authorization": "Bearer sk-spend-wrong"})
     assert status == 401
     assert message(json.loads(body)) == "this key is unknown or was revoked"
-    status, _, body = ask(gateway, path, headers={"authorization": ""})
+    status, _, body = ask(shared_gateway, path, headers={"authorization": ""})
     assert (status, message(json.loads(body))) == (401, "no key was sent")
-    assert gateway.calls() == []
+    assert shared_gateway.calls() == []
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_a_body_that_is_no_json_is_400(gateway: RunningGateway, shape: str) -> None:
+def test_a_body_that_is_no_json_is_400(shared_gateway: RunningGateway, shape: str) -> None:
     path, message = SHAPES[shape]
     for body in (b"{", b"[]", b"", b'"x"', b"\xff\xfe"):
-        status, _, answered = ask(gateway, path, body)
+        status, _, answered = ask(shared_gateway, path, body)
         assert status == 400
         assert message(json.loads(answered)).startswith("the request body is")
-    assert gateway.calls() == []
+    assert shared_gateway.calls() == []
 
 
 def test_a_body_over_the_limit_is_413_and_not_read(
@@ -97,33 +97,33 @@ class _unfinished_upload:  # noqa: N801 - reads as a function
         (json.dumps({"a": "x" * 201}), "more than 200 characters"),
     ],
 )
-def test_bad_tags_are_400_and_name_the_header(gateway: RunningGateway, tags: str, says: str) -> None:
-    status, _, body = ask(gateway, headers={"x-spendstream-tags": tags})
+def test_bad_tags_are_400_and_name_the_header(shared_gateway: RunningGateway, tags: str, says: str) -> None:
+    status, _, body = ask(shared_gateway, headers={"x-spendstream-tags": tags})
     assert status == 400
     message = json.loads(body)["error"]["message"]
     assert "x-spendstream-tags" in message
     assert says in message
 
 
-def test_a_compressed_request_is_415(gateway: RunningGateway) -> None:
-    status, _, body = ask(gateway, headers={"content-encoding": "gzip"})
+def test_a_compressed_request_is_415(shared_gateway: RunningGateway) -> None:
+    status, _, body = ask(shared_gateway, headers={"content-encoding": "gzip"})
     assert status == 415
     assert "gzip" in json.loads(body)["error"]["message"]
 
 
 def test_an_unknown_model_is_forwarded(
-    gateway: RunningGateway, simulated_providers: SimulatedProviders
+    shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
     body = b'{"model":"atlas-70b-instruct-onprem","messages":[{"role":"user","content":"hi"}]}'
-    assert ask(gateway, "/v1/chat/completions", body)[0] == 200
-    finished = gateway.only_call()
+    assert ask(shared_gateway, "/v1/chat/completions", body)[0] == 200
+    finished = shared_gateway.only_call()
     assert finished.call.provider == "openai"
     assert finished.model == simulated_providers.only_call().model
 
 
-def test_unknown_paths_say_what_there_is(gateway: RunningGateway) -> None:
+def test_unknown_paths_say_what_there_is(shared_gateway: RunningGateway) -> None:
     for path in ("/", "/openai", "/openai/v2/chat/completions", "/nowhere/v1/x", "/v1"):
-        status, _, body = ask(gateway, path)
+        status, _, body = ask(shared_gateway, path)
         assert status == 404
         assert "/openai/v1/" in json.loads(body)["detail"]
 
@@ -197,10 +197,12 @@ def test_a_stream_that_goes_silent_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
-def test_the_sdks_see_the_providers_own_errors(gateway: RunningGateway, status: int) -> None:
+def test_the_sdks_see_the_providers_own_errors(shared_gateway: RunningGateway, status: int) -> None:
     headers = simulate(status=status)
     messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "x"}]
-    with openai.OpenAI(base_url=f"{gateway.url}/openai/v1", api_key=gateway.key, max_retries=0) as client:
+    with openai.OpenAI(
+        base_url=f"{shared_gateway.url}/openai/v1", api_key=shared_gateway.key, max_retries=0
+    ) as client:
         for is_stream in (False, True):
             with pytest.raises(openai.APIStatusError) as caught:
                 client.chat.completions.create(
@@ -209,7 +211,7 @@ def test_the_sdks_see_the_providers_own_errors(gateway: RunningGateway, status: 
             assert caught.value.status_code == status
     with (
         anthropic.Anthropic(
-            base_url=f"{gateway.url}/anthropic", api_key=gateway.key, max_retries=0
+            base_url=f"{shared_gateway.url}/anthropic", api_key=shared_gateway.key, max_retries=0
         ) as claude,
         pytest.raises(anthropic.APIStatusError) as refused,
     ):
@@ -221,20 +223,20 @@ def test_the_sdks_see_the_providers_own_errors(gateway: RunningGateway, status: 
         )
     assert refused.value.status_code == status
     with (
-        Mistral(server_url=f"{gateway.url}/mistral", api_key=gateway.key) as mistral,
+        Mistral(server_url=f"{shared_gateway.url}/mistral", api_key=shared_gateway.key) as mistral,
         pytest.raises(SDKError) as failed,
     ):
         mistral.chat.complete(
             model="mistral-small-latest", messages=[UserMessage(content="x")], http_headers=headers
         )
     assert failed.value.status_code == status
-    client_options = gemini.HttpOptions(base_url=f"{gateway.url}/gemini", headers=headers)
-    google = genai.Client(api_key=gateway.key, http_options=client_options)
+    client_options = gemini.HttpOptions(base_url=f"{shared_gateway.url}/gemini", headers=headers)
+    google = genai.Client(api_key=shared_gateway.key, http_options=client_options)
     with pytest.raises(gemini_errors.APIError) as denied:
         google.models.generate_content(model="gemini-2.5-flash", contents="x")
     google.close()
     assert denied.value.code == status
-    calls = gateway.finished(5)
+    calls = shared_gateway.finished(5)
     assert {call.outcome for call in calls} == {"error"}
     assert {call.http_status for call in calls} == {status}
     assert {call.usage for call in calls} == {None}

@@ -200,11 +200,11 @@ NEED_USAGE = ("mistral chat", "anthropic messages, stream")
 
 @pytest.mark.parametrize("name", [*WORKS, *ROUTED])
 def test_what_is_recorded_is_what_the_provider_counts(
-    name: str, gateway: RunningGateway, simulated_providers: SimulatedProviders
+    name: str, shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
     work, provider, operation = (WORKS | ROUTED)[name]
-    assert work(gateway, {"x-spendstream-user": "ada", "x-spendstream-tags": '{"feature":"x"}'})
-    finished = gateway.only_call()
+    assert work(shared_gateway, {"x-spendstream-user": "ada", "x-spendstream-tags": '{"feature":"x"}'})
+    finished = shared_gateway.only_call()
     served = simulated_providers.only_call()
     assert_recorded_as_served(finished, served)
     call = finished.call
@@ -213,7 +213,7 @@ def test_what_is_recorded_is_what_the_provider_counts(
     assert finished.response_id in (served.response_id, "")
     assert finished.ttft_ms is not None
     assert finished.ttft_ms <= finished.latency_ms
-    assert len(gateway.calls()) == 2, "started and finished"
+    assert len(shared_gateway.calls()) == 2, "started and finished"
 
 
 # Anthropic alone has cache writes; OpenAI-compatible endpoints of the others tell less.
@@ -233,11 +233,11 @@ COUNTS = {
 
 @pytest.mark.parametrize("name", list(WORKS))
 def test_every_token_class_is_read(
-    name: str, gateway: RunningGateway, simulated_providers: SimulatedProviders
+    name: str, shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
     work, provider, _ = WORKS[name]
-    work(gateway, simulate(**COUNTS[provider]))
-    finished = gateway.only_call()
+    work(shared_gateway, simulate(**COUNTS[provider]))
+    finished = shared_gateway.only_call()
     assert_recorded_as_served(finished, simulated_providers.only_call())
     assert finished.usage is not None
     for count, value in COUNTS[provider].items():
@@ -246,11 +246,11 @@ def test_every_token_class_is_read(
 
 @pytest.mark.parametrize("name", list(WORKS))
 def test_a_count_of_zero_is_a_count(
-    name: str, gateway: RunningGateway, simulated_providers: SimulatedProviders
+    name: str, shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
     work, _, _ = WORKS[name]
-    work(gateway, simulate(input_tokens=0, output_tokens=0))
-    finished = gateway.only_call()
+    work(shared_gateway, simulate(input_tokens=0, output_tokens=0))
+    finished = shared_gateway.only_call()
     assert finished.usage is not None
     assert finished.usage.total_tokens == 0
     assert not finished.is_estimated
@@ -258,11 +258,11 @@ def test_a_count_of_zero_is_a_count(
 
 @pytest.mark.parametrize("name", [name for name in WORKS if name not in NEED_USAGE])
 def test_a_usage_that_is_missing_is_estimated_and_marked(
-    name: str, gateway: RunningGateway, simulated_providers: SimulatedProviders
+    name: str, shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
     work, _, _ = WORKS[name]
-    text = work(gateway, simulate(omit_usage=True))
-    finished = gateway.only_call()
+    text = work(shared_gateway, simulate(omit_usage=True))
+    finished = shared_gateway.only_call()
     assert finished.is_estimated
     assert finished.usage is not None
     assert finished.usage.input_tokens >= len(LONG) / 5
@@ -270,15 +270,15 @@ def test_a_usage_that_is_missing_is_estimated_and_marked(
 
 
 def test_embeddings_of_all_that_have_them(
-    gateway: RunningGateway, simulated_providers: SimulatedProviders
+    shared_gateway: RunningGateway, simulated_providers: SimulatedProviders
 ) -> None:
-    with _openai(gateway) as client:
+    with _openai(shared_gateway) as client:
         client.embeddings.create(model="text-embedding-3-small", input=["one", "two"])
-    with _openai(gateway, "/v1") as client:
+    with _openai(shared_gateway, "/v1") as client:
         client.embeddings.create(model="mistral/mistral-embed", input="three", encoding_format="float")
-    with Mistral(server_url=f"{gateway.url}/mistral", api_key=gateway.key) as mistral:
+    with Mistral(server_url=f"{shared_gateway.url}/mistral", api_key=shared_gateway.key) as mistral:
         mistral.embeddings.create(model="mistral-embed", inputs=["four"])
-    calls = gateway.finished(3)
+    calls = shared_gateway.finished(3)
     for finished, served in zip(calls, simulated_providers.calls(), strict=True):
         assert_recorded_as_served(finished, served)
         assert finished.call.operation == "embeddings"
@@ -286,26 +286,28 @@ def test_embeddings_of_all_that_have_them(
         assert finished.usage.output_tokens == 0
 
 
-def test_what_the_provider_gives_for_nothing_costs_nothing(gateway: RunningGateway) -> None:
-    with anthropic.Anthropic(base_url=f"{gateway.url}/anthropic", api_key=gateway.key) as client:
+def test_what_the_provider_gives_for_nothing_costs_nothing(shared_gateway: RunningGateway) -> None:
+    with anthropic.Anthropic(
+        base_url=f"{shared_gateway.url}/anthropic", api_key=shared_gateway.key
+    ) as client:
         count = client.messages.count_tokens(
             model="claude-sonnet-4-6", messages=[{"role": "user", "content": LONG}]
         )
     assert count.input_tokens > 0
-    finished = gateway.only_call()
+    finished = shared_gateway.only_call()
     assert finished.call.operation == "count_tokens"
     assert finished.usage is not None
     assert finished.usage.total_tokens == 0
 
 
-def test_lists_pass_and_are_no_calls(gateway: RunningGateway) -> None:
-    with _openai(gateway) as client:
+def test_lists_pass_and_are_no_calls(shared_gateway: RunningGateway) -> None:
+    with _openai(shared_gateway) as client:
         assert client.models.list().data
-    with _openai(gateway, "/v1") as client:
+    with _openai(shared_gateway, "/v1") as client:
         assert client.models.list().data
-    assert gateway.calls() == []
+    assert shared_gateway.calls() == []
 
 
-def test_the_service_tier_of_the_answer_is_recorded(gateway: RunningGateway) -> None:
-    openai_chat(gateway, simulate(service_tier="flex"))
-    assert gateway.only_call().service_tier == "flex"
+def test_the_service_tier_of_the_answer_is_recorded(shared_gateway: RunningGateway) -> None:
+    openai_chat(shared_gateway, simulate(service_tier="flex"))
+    assert shared_gateway.only_call().service_tier == "flex"
