@@ -80,7 +80,7 @@ def _die(error: BaseException) -> None:
 
 def _settings() -> WorkerSettings:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for name in ("faust", "mode", "aiokafka"):
+    for name in ("faust", "mode", "aiokafka", "streams.agents.consumer"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return WorkerSettings.from_environ(Environ(process_environ()))

@@ -7,22 +7,25 @@ was not acknowledged comes again. `exactly_once` is not used: it does not hold (
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faust
 from faust.transport.producer import ProducerBuffer
+from faust.types import TP
 
 from ingest.clock import Clock
 from ingest.log import EventPublisher
 from ingest.pricing.book import PriceBook
 from ingest.topics import TopicName
+from streams.agents.consumer import led_by
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pricing import PricingStep
 from streams.agents.stage import Fail, Stage, Surroundings
-from streams.agents.tables import create_disk_table, create_memory_table
+from streams.agents.tables import STORE, create_expiring_table, create_table
 from streams.settings import WorkerSettings
 
 APP_ID = "spendstream"
@@ -53,14 +56,15 @@ def create_app(
 ) -> Worker:
     """A worker that is not yet started. `state` is a directory that exists; `fail` is told of what it cannot survive."""
     app = _app(settings, state)
-    around = Surroundings(app, create_memory_table(app, "positions"), publisher, clock, fail)
-    pricing = PricingStep(create_disk_table(app, "seen", SEEN_DAYS), book, clock)
-    ledger = LedgerStep(create_memory_table(app, "balances"), create_memory_table(app, "budgets"), clock)
+    around = Surroundings(app, create_table(app, "positions"), publisher, clock, fail)
+    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), book, clock)
+    ledger = LedgerStep(create_table(app, "balances"), create_table(app, "budgets"), clock)
     stages = (
         Stage(around, TopicName.CALLS, pricing),
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )
+    app.transport.Consumer = led_by(lambda assignment: _stored_positions(stages, assignment))
     for stage in stages:
         _add_agent(app, stage)
     _follow_rebalances(app, stages, fail)
@@ -79,6 +83,7 @@ def _app(settings: WorkerSettings, state: Path) -> Any:
         canonical_url=f"http://{settings.name}.invalid",
         # Faust formats the path.
         datadir=str(state).replace("{", "{{").replace("}", "}}"),
+        store=STORE,
         web_enabled=False,
         topic_disable_leader=True,
         topic_partitions=1,
@@ -119,11 +124,23 @@ def _follow_rebalances(app: Any, stages: tuple[Stage, ...], fail: Fail) -> None:
     async def resume() -> None:
         try:
             for stage in stages:
-                ours = [tp.partition for tp in app.consumer.assignment() if tp.topic == stage.topic]
-                await stage.resume(sorted(ours))
+                stage.resume(sorted(_ours(app.consumer.assignment(), stage)))
         except Exception as error:
             fail(error)
             raise
 
     app.on_partitions_revoked.connect(pause)
     app.tables["positions"].on_recover(resume)
+
+
+def _stored_positions(stages: tuple[Stage, ...], assignment: Iterable[TP]) -> dict[TP, int]:
+    tps = list(assignment)
+    return {
+        TP(stage.topic, number): stage.stored_position(number)
+        for stage in stages
+        for number in _ours(tps, stage)
+    }
+
+
+def _ours(assignment: Iterable[TP], stage: Stage) -> list[int]:
+    return [tp.partition for tp in assignment if tp.topic == stage.topic]

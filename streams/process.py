@@ -113,8 +113,9 @@ def _progress(worker: Worker) -> dict[str, Progress]:
     consumer, found = worker.app.consumer, {}
     for stage in worker.stages:
         for tp in [tp for tp in consumer.assignment() if tp.topic == stage.topic]:
-            read = stage.read.due(tp.partition)
-            found[f"reading {tp.topic}/{tp.partition}"] = Progress(read, consumer.highwater(tp) or 0)
+            read, end = stage.read.due(tp.partition), consumer.highwater(tp)
+            # Every answer to a fetch tells the end: none for a long time means that nothing is fetched.
+            found[f"reading {tp.topic}/{tp.partition}"] = Progress(read, read + 1 if end is None else end)
             committed = consumer._committed_offset[TP(tp.topic, tp.partition)] or 0
             found[f"committing {tp.topic}/{tp.partition}"] = Progress(committed, read)
     return found

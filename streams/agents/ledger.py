@@ -14,7 +14,7 @@ from ingest.errors import DecodeError, InvalidInput
 from ingest.events.charges import BudgetRevised, ChargeSettled
 from ingest.events.states import BudgetStateChanged
 from ingest.log import Outgoing, Record
-from streams.agents.tables import BytesTable, encode
+from streams.agents.tables import Table, encode
 from streams.budgets.balance import Balance
 from streams.budgets.ledger import BalanceKey, Ledger
 from streams.budgets.pacing import Pacer
@@ -36,7 +36,7 @@ _STANDING = msgspec.json.Decoder(Standing)
 class LedgerStep:
     """One ledger for each partition; a balance and its marks are one entry of the table `balances`."""
 
-    def __init__(self, balances: BytesTable, budgets: BytesTable, clock: Clock) -> None:
+    def __init__(self, balances: Table, budgets: Table, clock: Clock) -> None:
         self._balances = balances
         self._budgets = budgets
         self._clock = clock
@@ -71,19 +71,17 @@ class LedgerStep:
         return self._turn_due if waiting is None else min(waiting, self._turn_due)
 
     def restore(self, partitions: Sequence[int], /) -> None:
-        balances: dict[int, list[tuple[BalanceKey, Balance]]] = {number: [] for number in partitions}
-        standings: dict[int, list[tuple[str, Standing]]] = {number: [] for number in partitions}
-        for key, value in self._balances.items():
-            number, budget, window = msgspec.json.decode(key)
-            if number in balances:
-                balances[number].append((BalanceKey(budget, window), _BALANCE.decode(value)))
-        for key, value in self._budgets.items():
-            number, budget = msgspec.json.decode(key)
-            if number in standings:
-                standings[number].append((budget, _STANDING.decode(value)))
-        self._ledgers = {number: Ledger(balances[number], standings[number]) for number in partitions}
+        self._ledgers = {number: self._restored(number) for number in partitions}
         self._pacer = Pacer()
         self._letters = []
+
+    def _restored(self, number: int) -> Ledger:
+        balances = [
+            (BalanceKey(*msgspec.json.decode(key)), _BALANCE.decode(value))
+            for key, value in self._balances.items(number)
+        ]
+        standings = [(key.decode(), _STANDING.decode(value)) for key, value in self._budgets.items(number)]
+        return Ledger(balances, standings)
 
     def _states(self) -> list[BudgetStateChanged]:
         now, moment = self._clock.monotonic(), self._clock.now()
@@ -97,12 +95,13 @@ class LedgerStep:
     def _store(self, number: int, ledger: Ledger) -> list[Future[object]]:
         changes = ledger.take_changes()
         writes = [
-            self._budgets.put(number, encode([number, name]), encode(standing))
+            self._budgets.put(number, name.encode(), encode(standing))
             for name, standing in changes.standings.items()
         ]
-        for (budget, window), balance in changes.balances.items():
-            value = None if balance is None else encode(balance)
-            writes.append(self._balances.put(number, encode([number, budget, window]), value))
+        for key, balance in changes.balances.items():
+            writes.append(
+                self._balances.put(number, encode(key), None if balance is None else encode(balance))
+            )
         return writes
 
     def _turn(self) -> None:

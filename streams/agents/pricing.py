@@ -13,7 +13,7 @@ from ingest.events.calls import CallFinished, CallStarted
 from ingest.events.charges import SourcePosition
 from ingest.log import Outgoing, Record
 from ingest.pricing.book import PriceBook
-from streams.agents.tables import BytesTable
+from streams.agents.tables import Table
 from streams.charging import charges_for
 from streams.costing import cost_call
 from streams.dead_letters import LONGEST_VALUE, dead_letter
@@ -27,7 +27,7 @@ class PricingStep:
     """Prices every finished call once. `seen` maps a call's id to the offset at which it first stood: the same id at a
     later offset is a repeated send and is dropped; the same record again is priced again, to the same result."""
 
-    def __init__(self, seen: BytesTable, book: PriceBook, clock: Clock) -> None:
+    def __init__(self, seen: Table, book: PriceBook, clock: Clock) -> None:
         self._seen = seen
         self._book = book
         self._clock = clock
@@ -71,10 +71,10 @@ class PricingStep:
 
     def _is_repeated_send(self, record: Record, call_id: str) -> bool:
         key = call_id.encode()
-        first = self._seen.get(key)
-        if first is not None:
-            return record.offset > int(first)
-        self._stored.append(self._seen.put(record.partition, key, str(record.offset).encode()))
+        first = self._seen.get(record.partition, key)
+        if first is not None and record.offset > int(first):
+            return True
+        self._stored.append(self._seen.put(record.partition, key, first or str(record.offset).encode()))
         return False
 
     def _bury(self, record: Record, reason: str) -> None:

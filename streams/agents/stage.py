@@ -1,8 +1,8 @@
 """One topic of Faust, led through one step: order checked on the way in, acknowledged on the way out.
 
-Faust assigns, fetches, restores tables and commits; what it may get wrong is not believed. Records are checked for gaps
-against the position that is stored with the state. Nothing is acknowledged before its work is durable, and then in
-order. An error anywhere ends the process (an agent that fails inside Faust would stall in silence), which begins again
+Faust assigns, fetches and restores tables; what it may get wrong is not believed. Reading begins at the position that is
+stored with the state (`streams.agents.consumer`), and every record is checked to follow on the one before. Nothing is
+acknowledged before its work is durable, and then in order. An error anywhere ends the process (an agent that fails inside Faust would stall in silence), which begins again
 from what is stored.
 """
 
@@ -18,7 +18,7 @@ from faust.types import TP
 from ingest.clock import Clock
 from ingest.errors import Halted
 from ingest.log import EventPublisher, Record
-from streams.agents.tables import BytesTable, encode
+from streams.agents.tables import Table
 from streams.outbox import Outbox, Taken
 from streams.positions import Place, Positions
 from streams.step import Step
@@ -36,8 +36,8 @@ class Surroundings(NamedTuple):
     """What all stages of a worker share."""
 
     app: Any
-    positions: BytesTable
-    """Per topic and partition, the offset behind the last record whose work is durable."""
+    positions: Table
+    """Per partition and topic, the offset behind the last record whose work is durable."""
     publisher: EventPublisher
     clock: Clock
     fail: Fail
@@ -47,7 +47,7 @@ class Stage:
     """Feeds `step` with the records of `topic`. `has_gaps`: the topic is compacted, so that gaps mean nothing."""
 
     def __init__(self, around: Surroundings, topic: str, step: Step, has_gaps: bool = False) -> None:
-        self.topic = topic
+        self.topic = str(topic)
         self.read = Positions()
         self._app = around.app
         self._step = step
@@ -76,12 +76,15 @@ class Stage:
         self._is_paused = True
         await self._outbox.drain(DRAIN_S)
 
-    async def resume(self, partitions: Sequence[int]) -> None:
+    def resume(self, partitions: Sequence[int]) -> None:
         """Tables are restored: begin again as the reader of `partitions`."""
-        beginnings = await self._beginnings(partitions)
-        self.read.begin({p: max(self._stored_position(p), beginnings[p]) for p in partitions})
+        self.read.begin({partition: self.stored_position(partition) for partition in partitions})
         self._step.restore(partitions)
         self._is_paused = False
+
+    def stored_position(self, partition: int) -> int:
+        """The offset behind the last record whose work is durable; 0 before the first."""
+        return int(self._stored.get(partition, self.topic.encode()) or 0)
 
     async def consume(self, stream: Any) -> None:
         """The agent. Faust would start it again after an error, and go on behind the record that caused it."""
@@ -104,35 +107,20 @@ class Stage:
             self._outbox.put(Taken(message.partition, message.offset, event.ack))
 
     async def _judge_gap(self, partition: int, offset: int) -> None:
-        """A gap that the log itself has (its retention has ended) is passed; any other one ends the process, and the
-        group goes back to where the stored state stands."""
-        due = self.read.due(partition)
-        if (await self._beginnings([partition]))[partition] >= offset:
-            _LOG.warning("%s/%d: offsets %d to %d are no longer kept", self.topic, partition, due, offset - 1)
-            return
-        tp, stored = TP(self.topic, partition), self._stored_position(partition)
-        if (self._app.consumer._committed_offset[tp] or 0) > stored:
-            await self._app.consumer._commit({tp: stored})
-        raise Halted(f"{self.topic}/{partition}: offset {offset} came where {due} was due")
-
-    async def _beginnings(self, partitions: Sequence[int]) -> dict[int, int]:
-        tps = [TP(self.topic, partition) for partition in partitions]
-        offsets = await self._app.consumer.earliest_offsets(*tps) if tps else {}
-        return {tp.partition: offset for tp, offset in offsets.items()}
+        """A gap that the log itself has, where its retention has ended, is passed. Any other one ends the process,
+        which begins again from the stored position."""
+        due, tp = self.read.due(partition), TP(self.topic, partition)
+        if (await self._app.consumer.earliest_offsets(tp))[tp] < offset:
+            raise Halted(f"{self.topic}/{partition}: offset {offset} came where {due} was due")
+        _LOG.warning("%s/%d: offsets %d to %d are no longer kept", self.topic, partition, due, offset - 1)
 
     def _mark(self, taken: Sequence[Taken]) -> list[asyncio.Future[object]]:
         ends = {record.partition: record.offset + 1 for record in taken}
         return [
-            self._stored.put(partition, self._key(partition), str(end).encode())
+            self._stored.put(partition, self.topic.encode(), str(end).encode())
             for partition, end in ends.items()
-            if end > self._stored_position(partition) and not self._has_gaps
+            if end > self.stored_position(partition)
         ]
-
-    def _stored_position(self, partition: int) -> int:
-        return int(self._stored.get(self._key(partition)) or 0)
-
-    def _key(self, partition: int) -> bytes:
-        return encode([self.topic, partition])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -1,15 +1,18 @@
-"""Faust tables as the steps see them: bytes under bytes, and a future for each write.
+"""Faust tables as the steps see them: bytes under bytes, by partition, and a future for each write.
 
 Written past `table[key] = value`, which neither says when its changelog record is durable nor can be used outside an
-agent's loop; both matter here. The store and the changelog are those of the table, and Faust restores it from them.
+agent's loop; both matter here. Store and changelog are those of the table: Faust restores the one from the other, and
+only what is missing, since the store (RocksDB) outlives the process.
+
+The store may be ahead of the changelog after a crash, by writes that were never delivered. Whoever finds that a record
+has been applied already therefore writes its entry again, so that the changelog alone is always enough.
 """
 
 from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,6 +20,7 @@ from ingest.topics import PARTITIONS
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _DAY_MS = 86_400_000
+_MIB = 1024 * 1024
 
 
 def encode(value: object) -> bytes:
@@ -24,63 +28,83 @@ def encode(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
-class BytesTable:
-    """A Faust table of bytes. `table` is what `create_table` made."""
+class Table(Protocol):
+    """A table of bytes, each partition by itself."""
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The value under `key`, or None."""
+        ...
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
+        """Set `key`, or delete it with None, at once; the future is done when the changelog has it."""
+        ...
+
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        """Every key with its value."""
+        ...
+
+
+STORE = "rocksdb://"
+"""The store of all tables. To be set for the app: Faust takes it for no store where it is set for a table."""
+
+
+class FaustTable:
+    """`Table` on a Faust table whose store is RocksDB."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
 
-    def get(self, key: bytes) -> bytes | None:
-        """The value under `key`, or None."""
-        try:
-            value: bytes = self._table.data[key]
-        except KeyError:
-            return None
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        value: bytes | None = self._database(partition).get(key)
         return value
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
-        """Set `key`, or delete it with None, at once; the future is done when the changelog has it."""
+        database = self._database(partition)
         if value is None:
-            with suppress(KeyError):
-                del self._table.data[key]
+            database.delete(key)
         else:
-            self._table.data[key] = value
+            database.put(key, value)
         sent: Future[object] = self._table.send_changelog(partition, key, value)
         return sent
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Everything in it, also of partitions that are no longer ours: keys say whose they are."""
-        yield from self._table.data.items()
+    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._database(partition).items():
+            if key != self._table.data.offset_key:
+                yield key, value
+
+    def _database(self, partition: int) -> Any:
+        return self._table.data._db_for_partition(partition)
 
 
-def create_memory_table(app: Any, name: str) -> BytesTable:
-    """A table held in memory and compacted on the log: for state as large as the number of budgets."""
-    return BytesTable(_create(app, name, store="memory://", retention={}, options=None))
-
-
-def create_disk_table(app: Any, name: str, days: int) -> BytesTable:
-    """A table in RocksDB whose entries are dropped after about `days` days, on disk and on the log: for state that
-    grows with the number of calls."""
-    retention = {"cleanup.policy": "compact,delete", "retention.ms": str(days * _DAY_MS)}
-    options = {
-        "driver": "rocksdict",
-        "ttl": days * _DAY_MS // 1000,
-        # A few megabytes a partition in place of the driver's 2 GiB of cache.
-        "write_buffer_size": 8 * 1024 * 1024,
-        "block_cache_size": 16 * 1024 * 1024,
+def create_table(app: Any, name: str) -> FaustTable:
+    """A table as large as the number of budgets: changelog compacted early, so that an empty disk is soon restored."""
+    compaction = {
+        "segment.bytes": str(_MIB),
+        "min.cleanable.dirty.ratio": "0.2",
+        "max.compaction.lag.ms": str(_DAY_MS),
     }
-    return BytesTable(_create(app, name, store="rocksdb://", retention=retention, options=options))
+    return FaustTable(_create(app, name, compaction, buffer_mib=1))
 
 
-def _create(
-    app: Any, name: str, store: str, retention: dict[str, str], options: dict[str, object] | None
-) -> Any:
+def create_expiring_table(app: Any, name: str, days: int) -> FaustTable:
+    """A table that grows with the number of calls; entries go about `days` days after they were written, from disk and
+    from the changelog."""
+    expiry = {"cleanup.policy": "compact,delete", "retention.ms": str(days * _DAY_MS)}
+    return FaustTable(_create(app, name, expiry, buffer_mib=8, ttl=days * _DAY_MS // 1000))
+
+
+def _create(app: Any, name: str, changelog: dict[str, str], buffer_mib: int, ttl: int | None = None) -> Any:
     return app.Table(
         name,
-        store=store,
         partitions=PARTITIONS,
         key_type=bytes,
         value_type=bytes,
-        extra_topic_configs=retention,
-        options=options,
+        extra_topic_configs=changelog,
+        options={
+            "driver": "rocksdict",
+            "ttl": ttl,
+            # Each partition is a database of its own, and the driver's defaults are 64 MiB and 2 GiB.
+            "write_buffer_size": buffer_mib * _MIB,
+            "block_cache_size": 2 * buffer_mib * _MIB,
+        },
     )

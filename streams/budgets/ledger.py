@@ -97,7 +97,8 @@ class Ledger:
                 self._changed_balances[BalanceKey(name, window)] = None
 
     def take_changes(self) -> Changes:
-        """What has to be stored; the next call gives only what has changed after this one."""
+        """What has to be stored: all that events have touched since the last call, also by a repeat that changed nothing,
+        since what the first time led to may never have reached the log."""
         changes = Changes(self._changed_balances, self._changed_standings)
         self._changed_balances, self._changed_standings = {}, {}
         return changes
@@ -117,9 +118,8 @@ class Ledger:
         key = BalanceKey(charge.budget_id, charge.window)
         before = self.balance(key)
         after = before.apply(charge)
-        if after is not before:
-            self._balances[key.budget][key.window] = after
-            self._changed_balances[key] = after
+        self._balances[key.budget][key.window] = after
+        self._changed_balances[key] = after  # after a repeat too: see take_changes
         standing = self._standings.get(key.budget)
         if standing is None or standing.is_deleted:
             return
@@ -148,9 +148,8 @@ class Ledger:
         self._move(name, Standing(budget, window, event.is_deleted))
 
     def _move(self, name: str, standing: Standing) -> None:
-        if self._standings.get(name) != standing:
-            self._standings[name] = standing
-            self._changed_standings[name] = standing
+        self._standings[name] = standing
+        self._changed_standings[name] = standing
         self._touched[name] = NO_CALL
         self._crossing.discard(name)
 

@@ -1,0 +1,66 @@
+"""Faust's consumer, led by positions of our own.
+
+Faust begins a partition where the group has committed. While it restores tables it may fetch records of other partitions
+and throw them away (`_getmany` below), and it goes back for them only where something had been committed: in a partition
+that never was, they are lost. It also commits past records that nobody has seen when acks or fetches come out of order
+(faust-streaming #216, #312). So the group's offsets have no say here: every start is at the position that is stored with
+the state, and commits only tell others how far that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from faust.types import TP
+from typing_extensions import override
+
+StoredPositions = Callable[[Iterable[TP]], Mapping[TP, int]]
+"""The offset of the next record, for those of the partitions that a stage reads."""
+
+
+FETCH_WAIT_MS = 200
+"""How long the broker holds a fetch that finds nothing. Records are answered at once, but whatever changes what is to be
+fetched (a start, a seek) waits for the fetch that is under way. Faust says 1500."""
+
+_RECOVERY_WAIT_S = 0.05
+
+
+class _Thread(AIOKafkaConsumerThread):
+    @override
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
+def led_by(positions: StoredPositions) -> type[Consumer]:
+    """The class of a consumer that begins where `positions` says."""
+
+    class PositionedConsumer(Consumer):
+        @override
+        def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+            return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+        @override
+        async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+            # A copy: the set changes while the fetch waits, and an empty one means "all" to the fetcher.
+            active = set(active_partitions or ())
+            # The last fetch of a recovery waits for nothing that could come, and the first of the streams waits for it.
+            is_recovery = all(map(self._is_changelog_tp, active))
+            return await super()._getmany(active, min(timeout, _RECOVERY_WAIT_S) if is_recovery else timeout)
+
+        @override
+        async def perform_seek(self) -> None:
+            stored = dict(positions(self.assignment()))
+            await self._thread.call_thread(self._go_to, stored)
+            self._committed_offset.update(stored)
+
+        async def _go_to(self, stored: Mapping[TP, int]) -> None:
+            consumer: Any = self._thread._ensure_consumer()
+            for tp, offset in stored.items():
+                consumer.seek(tp, offset)
+                self._read_offset[tp] = offset or None
+
+    return PositionedConsumer
