@@ -22,14 +22,16 @@ from ingest.log import EventPublisher
 KEYS_FILE = "demo-keys"
 PAST_FILE = "demo-past"
 KEY_NAME = "demo"
+PAST_CALLS_PER_DAY = 200
+"""Enough for charts with a shape, few enough that live calls do not queue behind them for long."""
 
 BUDGETS: tuple[Mapping[str, Any], ...] = (
-    # Spent and refilled while one looks on: the batch team is blocked, and after a few minutes let through again.
-    {"name": "batch-burst", "scope": {"team": "batch"}, "limit_usd": "0.02", "window": "PT5M"},
-    {"name": "support-daily", "scope": {"team": "support"}, "limit_usd": "6.00", "window": "day"},
-    {"name": "code-monthly", "scope": {"team": "code"}, "limit_usd": "900.00", "window": "month"},
-    {"name": "research-weekly", "scope": {"team": "research"}, "limit_usd": "60.00", "window": "week"},
-    {"name": "everything", "scope": {"org": "default"}, "limit_usd": "2500.00", "window": "month"},
+    # Spent within half a minute and refilled every two, while one looks on: blocked, and let through again.
+    {"name": "research-burst", "scope": {"team": "research"}, "limit_usd": "0.15", "window": "PT2M"},
+    {"name": "support-daily", "scope": {"team": "support"}, "limit_usd": "12.00", "window": "day"},
+    {"name": "search-weekly", "scope": {"team": "search"}, "limit_usd": "2.00", "window": "week"},
+    {"name": "code-monthly", "scope": {"team": "code"}, "limit_usd": "100.00", "window": "month"},
+    {"name": "everything", "scope": {"org": "default"}, "limit_usd": "250.00", "window": "month"},
 )
 
 
@@ -62,7 +64,7 @@ async def import_past(
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(past_calls(clock.now()))
+            writer.writerows(past_calls(clock.now(), calls_per_day=PAST_CALLS_PER_DAY))
         plan = ImportPlan(path, source="demo")
         found = survey(plan, clock, _refuse)
         calls = await publish_calls(plan, found, publisher)
