@@ -22,6 +22,8 @@ from ingest.topics import TOPICS, TopicName
 from warehouse import audit, migrations, positions, reconciliation, service
 from warehouse.client import Client, create_client
 
+_LOG = logging.getLogger("warehouse.load")
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 
@@ -84,8 +86,7 @@ def load(
     """Load from Kafka until stopped, outside of the worker (which loads by itself)."""
     environ = Environ(process_environ())
     settings = service.LoadingSettings(environ.kafka(), environ.clickhouse(), member)
-    for name in ("aiokafka", "kafka"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("warehouse").setLevel(logging.INFO)
     asyncio.run(_load_until_stopped(settings))
 
 
@@ -98,14 +99,20 @@ def forget_positions() -> None:
 
 
 async def _load_until_stopped(settings: service.LoadingSettings) -> None:
-    await wait_for_broker(settings.kafka, on_wait=lambda: print(f"waiting for Kafka at {settings.kafka} …"))
-    await create_topics(settings.kafka, TOPICS)
-    loading = asyncio.create_task(service.load(settings, SystemClock()))
+    loading = asyncio.create_task(_load(settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loading.cancel)
     await asyncio.wait([loading])
     if not loading.cancelled():
         loading.result()
+
+
+async def _load(settings: service.LoadingSettings) -> None:
+    await wait_for_broker(
+        settings.kafka, float("inf"), on_wait=lambda: _LOG.info("waiting for Kafka at %s …", settings.kafka)
+    )
+    await create_topics(settings.kafka, TOPICS)
+    await service.load(settings, SystemClock())
 
 
 async def _audit(kafka: str, client: Client) -> bool:

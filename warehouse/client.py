@@ -137,6 +137,8 @@ def create_client(url: str, *, timeout_s: float = 60.0) -> Client:
             client_name="spendstream",
             # A session would let only one statement run at a time.
             autogenerate_session_id=False,
+            # The error itself; we say where.
+            show_clickhouse_errors="scrub",
             # Always an instant: a bare DateTime without a zone would be read as local time by whoever gets it.
             tz_mode="aware",
             # A proxy set for the way out of this machine must not be asked for the way to itself.
@@ -195,7 +197,7 @@ def _translated(address: Address) -> Iterator[None]:
 
 
 def _in_our_words(reason: Error, address: Address) -> WarehouseUnavailable | WarehouseRefused:
-    text = str(reason)
+    text = _text(reason)
     if reason.code in (_UNKNOWN_TABLE, _UNKNOWN_DATABASE):
         return SchemaMissing(
             f"a database or table is missing at {address}; `spendstream migrate` makes it: {text}"
@@ -203,3 +205,13 @@ def _in_our_words(reason: Error, address: Address) -> WarehouseUnavailable | War
     if reason.code in _TRANSIENT or (reason.code is None and isinstance(reason, OperationalError)):
         return WarehouseUnavailable(f"the warehouse at {address} cannot answer now: {text}")
     return WarehouseRefused(f"the warehouse at {address} refused: {text}", reason.code)
+
+
+def _text(reason: Error) -> str:
+    """The server's own words, or the system's for what happened on the way to it."""
+    root: BaseException = reason
+    while (deeper := root.__cause__ or root.__context__) is not None:
+        root = deeper
+    if reason.code is None and isinstance(root, OSError) and root.strerror:
+        return root.strerror
+    return str(reason).removeprefix(f"Received ClickHouse exception, code: {reason.code}, server response: ")

@@ -14,6 +14,7 @@ from ingest.errors import Unavailable
 from ingest.kafka.admin import cluster_id
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.kafka.reader import KafkaReader
+from warehouse.address import parse_address
 from warehouse.client import Client, create_client
 from warehouse.destinations import BudgetStates, Calls, DeadLetters, Destination
 from warehouse.errors import WarehouseUnavailable
@@ -98,9 +99,9 @@ async def _connected(url: str) -> Client:
     while True:
         try:
             client = await asyncio.to_thread(create_client, url)
-        except WarehouseUnavailable as reason:
+        except WarehouseUnavailable:
             if not is_waiting:
-                _LOG.info("waiting for the warehouse: %s", reason)
+                _LOG.info("waiting for the warehouse at %s …", parse_address(url))
                 is_waiting = True
             await asyncio.sleep(_RETRY_S)
         else:

@@ -73,6 +73,14 @@ def test_errors_are_told_apart_by_whether_another_try_can_help(error: Error, kin
         assert isinstance(raised.value, Unavailable) is (kind is not WarehouseRefused)
 
 
+def test_the_system_says_what_happened_on_the_way() -> None:
+    outer = OperationalError("Error executing HTTP request")
+    outer.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    with pytest.raises(WarehouseUnavailable) as raised:
+        failing(outer).execute("x")
+    assert str(raised.value) == "the warehouse at http://ch:1/x cannot answer now: Connection refused"
+
+
 @pytest.mark.parametrize("error", [struct.error("x"), OverflowError("x"), TypeError("x"), ValueError("x")])
 def test_a_value_that_does_not_fit_its_column_is_refused(error: Exception) -> None:
     with pytest.raises(WarehouseRefused, match="does not fit its column of t"):
