@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def read_secret(path: Path) -> str:
 def write_secret(path: Path, secret: str) -> None:
     """Write a secret so that it is there in full or not at all, and never readable for others."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = _beside(path)
     opened = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _ONLY_OWNER)
     with os.fdopen(opened, "w") as file:
         file.write(secret + "\n")
@@ -30,7 +31,7 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
     if secret:
         return secret
     path.parent.mkdir(parents=True, exist_ok=True)
-    candidate = path.with_name(f".{path.name}.{os.getpid()}")
+    candidate = _beside(path)
     write_secret(candidate, make())
     try:
         path.hardlink_to(candidate)
@@ -39,3 +40,8 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
     finally:
         candidate.unlink()
     return read_secret(path)
+
+
+def _beside(path: Path) -> Path:
+    """A name of one's own in the same folder."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")

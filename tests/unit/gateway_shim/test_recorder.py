@@ -1,0 +1,179 @@
+"""What is recorded reaches the log once the log is there, in order, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from gateway_shim.metrics import GatewayMetrics
+from gateway_shim.recorder import Recorder
+from ingest.attribution import Attribution
+from ingest.clock import FixedClock
+from ingest.codec import decode_event
+from ingest.events.calls import Call, CallFinished, CallStarted, Outcome
+from ingest.ids import new_id
+from ingest.log import Outgoing
+from ingest.memory import MemoryLog
+from ingest.spool import Spool
+from ingest.topics import TopicName
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def a_call() -> Call:
+    return Call(new_id(), NOW, Attribution(team="search"), "openai", "gpt-4o", "chat")
+
+
+def finished(call: Call) -> CallFinished:
+    return CallFinished(call, NOW, Outcome.OK, 200, 5)
+
+
+def make_recorder(
+    folder: Path, leftovers: Sequence[Spool] = (), max_bytes: int = 10**6, memory_records: int = 100
+) -> Recorder:
+    spool = Spool(folder / "own", max_bytes)
+    return Recorder("gateway/1", spool, leftovers, FixedClock(NOW), GatewayMetrics(), memory_records)
+
+
+@asynccontextmanager
+async def running(recorder: Recorder, log: MemoryLog) -> AsyncIterator[None]:
+    task = asyncio.create_task(recorder.run(log))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        recorder.close()
+
+
+def on_the_log(log: MemoryLog) -> list[str]:
+    """The ids of the events, in order."""
+    return [decode_event(record.value).id for record in log.all_records(TopicName.CALLS)]
+
+
+async def test_events_reach_the_log_in_order(tmp_path: Path) -> None:
+    recorder, log = make_recorder(tmp_path), MemoryLog()
+    calls = [a_call() for _ in range(5)]
+    async with running(recorder, log):
+        for call in calls:
+            recorder.started(call)
+            recorder.finished(finished(call))
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/{what}" for call in calls for what in ("started", "finished")]
+    envelope = decode_event(log.all_records(TopicName.CALLS)[1].value)
+    assert (envelope.source, envelope.subject, envelope.data) == ("gateway/1", "search", finished(calls[0]))
+    assert isinstance(decode_event(log.all_records(TopicName.CALLS)[0].value).data, CallStarted)
+
+
+async def test_a_log_that_fails_is_tried_until_it_takes_them(tmp_path: Path) -> None:
+    recorder, log = make_recorder(tmp_path), MemoryLog()
+    log.fail = True
+    async with running(recorder, log):
+        calls = [a_call() for _ in range(3)]
+        for call in calls:
+            recorder.finished(finished(call))
+        while not recorder.is_troubled:  # noqa: ASYNC110 - the recorder has no event for it
+            await asyncio.sleep(0)
+        assert (recorder.pending_bytes > 0, recorder.is_accepting) == (True, True)
+        log.fail = False
+        await recorder.flush(5)
+        assert (recorder.is_idle, recorder.is_troubled) == (True, False)
+    assert on_the_log(log) == [f"{call.call_id}/finished" for call in calls]
+
+
+class HalfwayLog(MemoryLog):
+    """Takes a batch and does not say so, once: what a broker does that dies before it answers."""
+
+    has_failed = False
+
+    @override
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        await super().publish(records)
+        if not self.has_failed:
+            self.has_failed = True
+            self.fail = True
+            try:
+                await super().publish(records)
+            finally:
+                self.fail = False
+
+
+async def test_an_unconfirmed_batch_is_sent_again(tmp_path: Path) -> None:
+    recorder, log = make_recorder(tmp_path), HalfwayLog()
+    call = a_call()
+    async with running(recorder, log):
+        recorder.finished(finished(call))
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/finished"] * 2, (
+        "the same event id: readers see that it is a repeat"
+    )
+
+
+async def test_what_dead_processes_left_goes_first(tmp_path: Path) -> None:
+    dead, log = make_recorder(tmp_path / "dead"), MemoryLog(partitions=1)
+    left, new = a_call(), a_call()
+    dead.finished(finished(left))
+    dead.close()
+    recorder = make_recorder(tmp_path / "new", [Spool(tmp_path / "dead" / "own", 10**6)])
+    recorder.finished(finished(new))
+    async with running(recorder, log):
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{left.call_id}/finished", f"{new.call_id}/finished"]
+    assert not (tmp_path / "dead" / "own").exists()
+
+
+async def test_memory_bridges_a_full_disk_and_nothing_is_lost_within_its_limit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder, log = make_recorder(tmp_path, max_bytes=1200, memory_records=6), MemoryLog(partitions=1)
+    calls: list[Call] = []
+    while recorder.is_accepting:
+        calls.append(a_call())
+        recorder.started(calls[-1])
+        recorder.finished(finished(calls[-1]))
+    assert "events wait in memory" in caplog.text
+    assert 3 <= recorder.pending_in_memory <= 6
+    async with running(recorder, log):
+        await recorder.flush(5)
+        assert [recorder.is_accepting] == [True]
+        late = a_call()
+        recorder.finished(finished(late))
+        await recorder.flush(5)
+    expected = [f"{call.call_id}/{what}" for call in calls for what in ("started", "finished")]
+    assert on_the_log(log) == [*expected, f"{late.call_id}/finished"]
+
+
+async def test_a_loss_is_counted_and_loud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(tmp_path / "own", 1200)
+    metrics = GatewayMetrics()
+    recorder = Recorder("gateway/1", spool, [], FixedClock(NOW), metrics, memory_records=2)
+    for _ in range(10):
+        recorder.finished(finished(a_call()))
+    lost = metrics.registry.get_sample_value("spendstream_gateway_lost_records_total")
+    assert lost is not None
+    assert lost >= 1
+    assert "a record of a call is lost" in caplog.text
+    recorder.close()
+
+
+async def test_closing_keeps_what_was_not_sent(tmp_path: Path) -> None:
+    recorder = make_recorder(tmp_path)
+    call = a_call()
+    recorder.finished(finished(call))
+    recorder.close()
+    again, log = make_recorder(tmp_path), MemoryLog()
+    async with running(again, log):
+        await again.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/finished"]
