@@ -16,7 +16,6 @@ from tests.builders import AT, a_call_costed, corrected
 from tests.strategies import finished_calls
 from warehouse.rows import CALLS, call_row
 
-
 EVERY_COLUMN: dict[str, Any] = {
     "call_id": "call-1",
     "started_at": 1_795_523_415_123_456,
