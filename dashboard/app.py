@@ -20,6 +20,22 @@ from warehouse.queries.freshness import Activity, PipelineProgress
 from warehouse.reader import WarehouseReader
 
 _log = logging.getLogger(__name__)
+# Dash's own page, with a language for screen readers, and the browser's background in the system's colours until ours
+# is there. Braces in percent signs are Dash's.
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+  <head>
+    {%metas%}
+    <meta name="color-scheme" content="light dark">
+    <title>{%title%}</title>
+    <link rel="icon" type="image/svg+xml" href="/assets/favicon.svg">
+    {%css%}
+  </head>
+  <body>
+    {%app_entry%}
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>"""
 _SCRIPTS = ";/_dash-component-suites/"
 _MOST_SCRIPTS = 64
 _LARGEST_REQUEST = 256 * 1024
@@ -35,6 +51,7 @@ def create_dashboard(settings: DashboardSettings, reader: WarehouseReader, clock
         __name__,
         server=cast(Any, server),  # the annotation names the other ways to say it
         title="Spendstream",
+        index_string=_INDEX,
         update_title="",  # a title that blinks at every refresh tells nobody anything
         serve_locally=True,
         suppress_callback_exceptions=True,  # a page's cards come after the shell

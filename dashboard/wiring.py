@@ -12,10 +12,11 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from dashboard import components, controls, status
+from dashboard.browser_side import wire_browser
 from dashboard.cards import frame
 from dashboard.cards.card import Card, View
 from dashboard.filters import DEFAULT, Filters, Range, decode, encode
-from dashboard.markup import attrs, in_browser
+from dashboard.markup import attrs
 from dashboard.pages import missing
 from dashboard.pages.page import Page
 from dashboard.palette import scheme_named
@@ -52,7 +53,7 @@ def wire(app: Dash, pages: Sequence[Page], reader: WarehouseReader, clock: Clock
     _wire_options(app, reader, clock)
     _wire_status(app, reader, clock)
     _wire_sql(app, cards, clock)
-    _wire_browser(app)
+    wire_browser(app)
 
 
 def _view(search: str, scheme: str, now: datetime) -> View:
@@ -257,43 +258,6 @@ def sql_of(card: Card, view: View) -> list[Component]:
             components.code_block(spelled_out(query), f"SQL: {name}"),
         ]
     return blocks
-
-
-def _wire_browser(app: Dash) -> None:
-    """What needs no server."""
-    in_browser(
-        app,
-        "(href, search) => { const u = new URL(href); if (search) { u.search = search; } u.hash = ''; return u.href; }",
-        Output("copy-link", "value"),
-        Input("url", "href"),
-        Input("filters", "data"),
-    )
-    # "auto" follows the system: which theme that is, and when it changes, only the document knows (spendstream.js).
-    in_browser(
-        app,
-        "() => document.documentElement.getAttribute('data-mantine-color-scheme') || 'light'",
-        Output("colours", "data"),
-        Input("colours-toggle", "computedColorScheme"),
-    )
-    in_browser(
-        app,
-        "(opened) => ({width: 216, breakpoint: 'md', collapsed: {mobile: !opened}})",
-        Output("shell", "navbar"),
-        Input("menu", "opened"),
-    )
-    in_browser(
-        app,
-        "(clicks) => clicks % 2 ? ['true', 'true'] : ['false', 'false']",
-        Output("filter-panel", "data-open"),
-        Output("filters-toggle", "aria-expanded"),
-        Input("filters-toggle", "n_clicks"),
-    )
-    in_browser(
-        app,
-        "(words) => words || 'Filters'",
-        Output("filters-words", "children"),
-        Input("filters-count", "data"),
-    )
 
 
 def _quietly(what: str) -> Any:

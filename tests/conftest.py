@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.providers",
     "tests.fixtures.gateway",  # after what it imports
     "tests.fixtures.warehouse",
+    "tests.fixtures.browser",
 ]

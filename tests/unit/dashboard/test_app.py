@@ -114,8 +114,12 @@ def test_the_page_names_no_other_host(client: FlaskClient) -> None:
     for path in ("/", "/_dash-layout", "/_dash-dependencies", *assets):
         with client.get(path) as answer:
             assert answer.status_code == 200
-            hosts = set(re.findall(r"https?://([^/\"' )]+)", answer.get_data(as_text=True)))
-        assert hosts <= {"www.w3.org"}, path  # the name of SVG's namespace; nobody asks it for anything
+            text = answer.get_data(as_text=True).replace("\\u002f", "/")
+            hosts = set(re.findall(r"https?://([^/\"' )]+)", text))
+        # The name of SVG's namespace, and where Dash's debug mode would look for news: nobody asks them for anything,
+        # and the policy would not let them be asked.
+        assert hosts <= {"www.w3.org", "dash-version.plotly.com:8080"}, path
+    assert '"ui":false' in client.get("/").text
 
 
 def test_no_secret_is_in_the_page(client: FlaskClient) -> None:
