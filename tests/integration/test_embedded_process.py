@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, Error
 from typing_extensions import override
 
 from tests.fixtures.clickhouse import WarehouseProcess, connect
-from tests.integration.test_embedded_clickhouse import BUSY, eventually, request, running
+from tests.integration.embedded_clickhouse.asking import BUSY, eventually, request, running
 
 pytestmark = pytest.mark.integration
 

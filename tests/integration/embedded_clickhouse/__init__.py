@@ -1,0 +1,1 @@
+"""The embedded ClickHouse as its clients see it."""
