@@ -69,7 +69,7 @@ def reconcile(
 ) -> None:
     """Compare the calls, the rollup and the log; exit 1 on a difference."""
     with _client() as client:
-        found = reconciliation.reconcile(client, SystemClock().now())
+        found = reconciliation.reconcile(client)
         print(reconciliation.render(found))
         agrees = found.agrees
         if log:

@@ -22,7 +22,8 @@ from warehouse.rows import CALLS
 
 _STORED = """SELECT call_id, team, version, cost_usd FROM calls_raw FINAL
 WHERE started_at >= {start:DateTime('UTC')} AND started_at < {end:DateTime('UTC')}
-  AND (team, toStartOfHour(started_at)) IN {cells:Array(Tuple(String, DateTime('UTC')))}"""
+  AND (team, toStartOfHour(started_at)) IN {cells:Array(Tuple(String, DateTime('UTC')))}
+SETTINGS do_not_merge_across_partitions_select_final = 1"""
 _SHOWN = 20
 _CALL_ID, _TEAM, _STARTED_AT, _VERSION, _COST = (
     CALLS.names.index(name) for name in ("call_id", "team", "started_at", "version", "cost_usd")

@@ -73,9 +73,12 @@ class Reconciliation:
         return not (self.differences or self.doubled)
 
 
-def reconcile(client: Client, now: datetime) -> Reconciliation:
-    """Compare everything in the warehouse; `now` tells which hours are settled. Blocks; reads every call once."""
-    settled_before = now - timedelta(seconds=SETTLED_S)
+def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
+    """Compare everything in the warehouse; `now` (the server's, unless given) tells which hours are settled.
+
+    Blocks; reads every call once.
+    """
+    settled_before = (now or _server_time(client)) - timedelta(seconds=SETTLED_S)
     found = Rollup(client).verify(_EARLIEST, _LATEST)
     moving = [difference for difference in found if difference.newest > settled_before]
     return Reconciliation(
@@ -86,6 +89,13 @@ def reconcile(client: Client, now: datetime) -> Reconciliation:
         doubled=_doubled(client),
         positions=_positions(client),
     )
+
+
+def _server_time(client: Client) -> datetime:
+    """The clock by which rows are stamped, which need not be this machine's."""
+    ((now,),) = client.rows("SELECT now64(3, 'UTC')")
+    instant: datetime = now
+    return instant
 
 
 def _total(client: Client, sql: str) -> Total:

@@ -41,6 +41,8 @@ _OF_CALL = ", ".join(f"{value} AS m_{name}" for name, value in _MEASURES.items()
 _ZEROS = ", ".join(
     f"{'toDecimal128(0, 12)' if name.endswith('_usd') else 'toUInt64(0)'} AS m_{name}" for name in _MEASURES
 )
+# Neither a call nor an hour changes its month: FINAL need not look across months, and opens only those that are meant.
+_BY_MONTH = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 _CELLS = "{cells:Array(Tuple(String, DateTime('UTC')))}"
 
 # The rows that the cells have now are read as zeros beside the calls: a group that lost its last call to a correction is
@@ -53,10 +55,12 @@ FROM (
   FROM calls_raw FINAL
   WHERE started_at >= {{start:DateTime('UTC')}} AND started_at < {{end:DateTime('UTC')}}
     AND (team, toStartOfHour(started_at)) IN {_CELLS}
+  {_BY_MONTH}
   UNION ALL
   SELECT {_GROUP_COLUMNS}, {_ZEROS}, computed_at AS previous
   FROM spend_by_team_hour FINAL
   WHERE hour >= {{start:DateTime('UTC')}} AND hour < {{end:DateTime('UTC')}} AND (team, hour) IN {_CELLS}
+  {_BY_MONTH}
 )
 GROUP BY {_GROUP_COLUMNS}"""
 
@@ -72,10 +76,12 @@ FROM (
       {", ".join(f"sum({value}) AS m_{name}" for name, value in _MEASURES.items())}
     FROM calls_raw FINAL WHERE {{start:DateTime('UTC')}} <= started_at AND started_at < {{end:DateTime('UTC')}}
     GROUP BY {_GROUP_COLUMNS}
+    {_BY_MONTH}
     UNION ALL
     SELECT {_GROUP_COLUMNS}, toInt8(-1) AS side, toDateTime64(0, 3, 'UTC') AS newest,
       {", ".join(f"{name} AS m_{name}" for name in _MEASURES)}
     FROM spend_by_team_hour FINAL WHERE hour >= {{start:DateTime('UTC')}} AND hour < {{end:DateTime('UTC')}}
+    {_BY_MONTH}
   )
   WINDOW w AS (PARTITION BY {_GROUP_COLUMNS})
 )

@@ -43,16 +43,17 @@ PORTION = 1500
 class LoaderProcess:
     """`python -m warehouse load`."""
 
-    def __init__(self, kafka: str, clickhouse: str, log: Path) -> None:
+    def __init__(self, kafka: str, clickhouse: str, log: Path, member: str = "loader-1") -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("SPENDSTREAM_")}
         self._environment = {**kept, "SPENDSTREAM_KAFKA": kafka, "SPENDSTREAM_CLICKHOUSE": clickhouse}
         self._log = log
+        self._member = member
         self.start()
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "warehouse", "load"],
+                [sys.executable, "-m", "warehouse", "load", "--member", self._member],
                 cwd=PROJECT_ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -160,8 +161,15 @@ class Setting:
         self.warehouse.start(*self._words)
         self.client = create_client(self.warehouse.url)
         ending.callback(self.client.close)
+        self.folder, self.ending = folder, ending
         self.loader = LoaderProcess(kafka, self.warehouse.url, folder / "loader.log")
         ending.callback(self.loader.kill)
+
+    def another_loader(self, member: str) -> LoaderProcess:
+        """One more of the same group."""
+        loader = LoaderProcess(self.kafka, self.warehouse.url, self.folder / f"{member}.log", member)
+        self.ending.callback(loader.kill)
+        return loader
 
     def restart_warehouse(self) -> None:
         """kill -9, and start it again on the same port; returns when it answers."""
@@ -247,6 +255,28 @@ def test_kills_under_load_lose_nothing_and_double_nothing(setting: Setting) -> N
     assert "every call is as on the log" in checked.stdout
     assert loader.stop() == 0, loader.output
     assert "Traceback" not in loader.output
+
+
+def test_loaders_that_come_and_go_lose_nothing_and_double_nothing(setting: Setting) -> None:
+    tally, published, loader = Tally(seed=7), 0, setting.loader
+    log = asyncio.run(cluster_id(setting.kafka))
+
+    def all_is_stored() -> bool:
+        return stored_up_to(setting, log, TopicName.COSTS) == published
+
+    until("the tables are there", all_is_stored, loader)
+    other = setting.another_loader("loader-2")
+    for what in ("both load", "one was killed", "it came back, the other was killed"):
+        publish(setting, tally.portion(PORTION))
+        published += PORTION
+        if what == "one was killed":
+            other.kill()
+        elif what == "it came back, the other was killed":
+            other.start()
+            loader.kill()
+        until(what, all_is_stored, other if other.process.poll() is None else loader)
+    assert spend_of_calls(setting.client) == spend_of_rollup(setting.client) == tally.spend
+    assert other.stop() == 0, other.output
 
 
 def test_budget_states_are_followed_across_a_kill(setting: Setting) -> None:

@@ -149,7 +149,7 @@ def test_two_errors_that_cancel_out_are_found(warehouse: Client) -> None:
 def test_reconciling_tells_moving_hours_from_wrong_ones(warehouse: Client) -> None:
     store(warehouse, a_call_costed(cost_usd="1"))
     now = datetime.now(UTC)
-    moving = reconcile(warehouse, now)
+    moving = reconcile(warehouse)
     assert (len(moving.moving), moving.agrees) == (1, True)
     wrong = reconcile(warehouse, now + timedelta(seconds=SETTLED_S + 1))
     assert [(d.team, d.calls, d.rolled_calls) for d in wrong.differences] == [("search", 1, 0)]
@@ -162,6 +162,6 @@ def test_a_call_that_stands_in_two_places_is_found(warehouse: Client) -> None:
     call = a_call_costed(call_id="twice")
     cells = store(warehouse, call, a_call_costed(call_id="twice", team="other"))
     Rollup(warehouse).recompute(cells)
-    (doubled,) = reconcile(warehouse, datetime.now(UTC)).doubled
+    (doubled,) = reconcile(warehouse).doubled
     assert doubled.call_id == "twice"
     assert sorted(doubled.places) == ["other, 2026-11-24 12:00:00", "search, 2026-11-24 12:00:00"]

@@ -1,4 +1,5 @@
--- The rollup as people ask it: the newest row of each group, without groups that have become empty.
+-- The rollup as people ask it: the newest row of each group, without groups that have become empty. An hour lies in one
+-- month, so that months need not be compared with one another.
 CREATE VIEW IF NOT EXISTS spend_hourly AS
 SELECT
     team,
@@ -26,4 +27,5 @@ SELECT
     latency_ms_sum,
     computed_at
 FROM spend_by_team_hour FINAL
-WHERE calls > 0;
+WHERE calls > 0
+SETTINGS do_not_merge_across_partitions_select_final = 1;
