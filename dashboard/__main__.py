@@ -34,6 +34,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _serve(environ: Environ) -> None:
     # Imported here, so that a wrong word or a port in use is told at once.
+    from dashboard.requests import is_loopback
     from dashboard.server import ReadinessWatch, check_port, serve
     from dashboard.settings import load_settings
     from warehouse.address import parse_address
@@ -42,6 +43,12 @@ def _serve(environ: Environ) -> None:
     settings = load_settings(environ)
     warehouse = parse_address(settings.clickhouse)
     check_port(settings.host, settings.port)
+    if not is_loopback(settings.host):
+        logging.getLogger("dashboard").warning(
+            "listening on %s without a log-in: whoever reaches port %d sees all spend",
+            settings.host,
+            settings.port,
+        )
 
     from dashboard.app import create_dashboard
     from warehouse.client import create_client

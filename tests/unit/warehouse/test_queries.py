@@ -169,7 +169,7 @@ FROM spend_hourly AS h""",
         """SELECT count() AS simulated
 FROM (
   SELECT 1
-  FROM calls
+  FROM calls_raw
   WHERE started_at >= {start:DateTime64(6, 'UTC')}
     AND started_at < {end:DateTime64(6, 'UTC')}
     AND key_id IN {keys:Array(String)}
