@@ -54,7 +54,7 @@ def ready() -> None:
     gateway = environ.gateway()
     addresses = {
         "gateway": gateway,
-        "dashboard": f"http://{settings.host}:{environ.port('SPENDSTREAM_DASHBOARD_PORT', 8050)}",
+        "dashboard": f"http://{_reachable(settings.host)}:{environ.port('SPENDSTREAM_DASHBOARD_PORT', 8050)}",
         "warehouse": environ.clickhouse().rpartition("/")[0],
         "kafka": settings.kafka,
         "admin docs": f"{gateway}/docs",
@@ -122,6 +122,11 @@ def _run_until_stopped(work: Coroutine[None, None, object]) -> None:
             return
 
     uvloop.run(run())
+
+
+def _reachable(host: str) -> str:
+    """Where a server is found that listens on `host`: one that listens everywhere is found here."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 
 def _say(text: str) -> None:

@@ -42,7 +42,7 @@ def reader_of(
         return EventReader(answer, format, encoding)
     if content_type.startswith("application/json"):
         return ArrayReader(answer, format, encoding)
-    return PassingReader()
+    return PassingReader(answer)
 
 
 def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> None:
@@ -61,10 +61,14 @@ def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> No
 class PassingReader:
     """For content that has nothing to tell (audio, files)."""
 
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
     def feed(self, chunk: bytes) -> bytes:
         return chunk
 
     def end(self) -> bytes:
+        self._answer.is_over = True
         return b""
 
 
@@ -92,6 +96,8 @@ class EventReader:
 
     def end(self) -> bytes:
         see_event(self._answer, self._format, self._splitter.rest())
+        if not self._format.tells_end:
+            self._answer.is_over = True
         return b""
 
 

@@ -19,7 +19,7 @@ from gateway_shim.budget_state import BudgetStates
 from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
-from gateway_shim.parts import Parts
+from gateway_shim.parts import InFlight, Parts
 from gateway_shim.proxy import Proxy
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
@@ -34,7 +34,9 @@ from ingest.pricing.book import GenaiPriceBook
 from ingest.spool import take_over
 
 _LOG = logging.getLogger(__name__)
-_FLUSH_S = 1.5
+# With the server's own grace (see `serving`) a stop takes less than five seconds.
+_LAST_CALLS_S = 1.2
+_FLUSH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def create_app(
 
 def _make_parts(settings: GatewaySettings, clock: Clock, instance: str) -> Parts:
     metrics = GatewayMetrics()
-    registry, states = Registry(), BudgetStates()
+    registry, states, in_flight = Registry(), BudgetStates(), InFlight()
+    metrics.in_flight.set_function(lambda: in_flight.count)
     own, left = take_over(settings.home / "spool", instance.rpartition("/")[2], settings.spool_max_bytes)
     return Parts(
         settings=settings,
@@ -102,6 +105,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock, instance: str) -> Parts
         recorder=Recorder(instance, own, left, clock, metrics),
         upstream=Upstream(settings.upstream_timeout_s, settings.upstream_connect_timeout_s),
         holds=Holds(GenaiPriceBook()),
+        in_flight=in_flight,
     )
 
 
@@ -123,6 +127,8 @@ class _Running:
             try:
                 yield
             finally:
+                if not await self._parts.in_flight.none_left(_LAST_CALLS_S):
+                    _LOG.warning("%d requests were still on their way", self._parts.in_flight.count)
                 if self._parts.is_log_connected:
                     await self._parts.recorder.flush(_FLUSH_S)
                 background.cancel()

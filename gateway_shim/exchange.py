@@ -19,11 +19,11 @@ from gateway_shim.error_words import error_word
 from gateway_shim.formats.answer import Answer, Format
 from gateway_shim.headers import CALL_ID_HEADER, sent_back
 from gateway_shim.rejection import Fault, Rejected
-from gateway_shim.settlement import settle, stream_outcome
+from gateway_shim.settlement import NOTHING, Settled, settle, stream_outcome
 from ingest.clock import Clock
 from ingest.events.calls import Call, CallFinished, Outcome
 
-_DRAIN_S = 2.0
+_DRAIN_S = 1.0
 _MAX_TEXT = 200
 CLIENT_CLOSED = 499
 """The status of a call whose caller left before an answer began (nginx's)."""
@@ -71,7 +71,8 @@ class Exchange:
             await self._settle_abort()
         finally:
             watch.stop()
-            self._finish(Outcome.ABORTED, error_type="internal")
+            if not self._is_recorded:  # an error of ours: let it be seen, but not lose the call
+                self._write_down(NOTHING, Outcome.ABORTED, None, "internal")
             if self._response is not None:
                 self._response.close()
 
@@ -172,9 +173,12 @@ class Exchange:
         """Write the call's end down; only the first word counts."""
         if self._is_recorded:
             return
+        settled = settle(self._out.format, outcome, self._answer, self._out.body)
+        self._write_down(settled, outcome, status, error_type)
+
+    def _write_down(self, settled: Settled, outcome: Outcome, status: int | None, error_type: str) -> None:
         self._is_recorded = True
         out, answer = self._out, self._answer
-        settled = settle(out.format, outcome, answer, out.body)
         if status is None:
             status = self._response.status if self._response is not None else 0
         self._record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from gateway_shim.budget_state import BudgetStates
@@ -14,6 +15,35 @@ from gateway_shim.registry import Registry
 from gateway_shim.settings import GatewaySettings
 from gateway_shim.upstream import Upstream
 from ingest.clock import Clock
+
+
+class InFlight:
+    """Counts the requests that are on their way, so that stopping can wait for them to be recorded."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._none = asyncio.Event()
+
+    def enter(self) -> None:
+        """A request has come."""
+        self.count += 1
+        self._none.clear()
+
+    def leave(self) -> None:
+        """It has been dealt with."""
+        self.count -= 1
+        if not self.count:
+            self._none.set()
+
+    async def none_left(self, timeout_s: float) -> bool:
+        """Wait until nothing is on its way; False if that is not so after `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.count:
+                    await self._none.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 @dataclass(slots=True)
@@ -31,6 +61,7 @@ class Parts:
     recorder: Recorder
     upstream: Upstream
     holds: Holds
+    in_flight: InFlight
     is_log_connected: bool = False
     """Whether the log answered once; that it answers now is the recorder's business."""
 

@@ -36,7 +36,7 @@ class Proxy:
         self._parts = parts
         self._fallback = fallback
         self._rejected = parts.metrics.rejected
-        self._in_flight = parts.metrics.in_flight
+        self._in_flight = parts.in_flight
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +46,7 @@ class Proxy:
         if route is None:
             await self._fallback(scope, receive, send)
             return
-        self._in_flight.inc()
+        self._in_flight.enter()
         try:
             await self._serve(route, scope, receive, send)
         except Rejected as rejected:
@@ -54,7 +54,7 @@ class Proxy:
         except asgi.ClientGone:
             pass  # it left before it had asked for anything
         finally:
-            self._in_flight.dec()
+            self._in_flight.leave()
 
     async def _serve(self, route: Route, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]

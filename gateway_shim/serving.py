@@ -15,7 +15,7 @@ from typing_extensions import override
 from gateway_shim.asgi import ASGIApp
 from ingest.errors import Unavailable
 
-_GRACE_S = 3
+_GRACE_S = 2
 _KEEP_ALIVE_S = 75
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -79,6 +79,8 @@ class Format:
     wants_usage_option: bool = False
     """Whether a stream tells its usage only when `stream_options.include_usage` asks for it."""
     always_streams: bool = False
+    tells_end: bool = True
+    """Whether a stream says that its answer is over; otherwise its own end says it."""
     is_free: bool = False
     """Whether the provider bills nothing for it."""
 

@@ -57,4 +57,6 @@ TOKEN_COUNT = Format(operation="count_tokens", see_body=_see_nothing, see_event=
 
 def other(operation: str) -> Format:
     """An API that we know nothing about: it passes, and its usage is read if it looks like one of the known ones."""
-    return Format(operation=operation, see_body=see_body, see_event=see_event, needs_json=False)
+    return Format(
+        operation=operation, see_body=see_body, see_event=see_event, needs_json=False, tells_end=False
+    )

@@ -179,3 +179,15 @@ def test_a_caller_who_stays_is_not_aborted(tmp_path: Path) -> None:
         caller.read_until(b"}}")
         assert gateway.only_call().outcome == "ok"
         caller.leave()
+
+
+def test_what_is_on_its_way_when_the_gateway_stops_is_recorded(tmp_path: Path) -> None:
+    text = b'data: {"choices":[{"delta":{"content":"abcdefgh"}}]}\n\n'
+    with setting(tmp_path, stream([text] * 3, hangs=True)) as (gateway, upstream):
+        caller = Caller(gateway, STREAM_BODY)
+        caller.read_until(b"abcdefgh")
+        gateway.server.should_exit = True
+        assert upstream.hung_up.wait(10)
+        finished = gateway.only_call()
+        assert (finished.outcome, finished.is_estimated) == ("aborted", True)
+        caller.leave()

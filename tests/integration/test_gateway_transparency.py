@@ -235,6 +235,7 @@ def test_audio_and_uploads_pass_unread(tmp_path: Path) -> None:
         assert (status, content) == (200, sound)
         assert upstream.only_request.body == form
         finished = gateway.only_call()
+        assert finished.outcome == "ok"
         assert (finished.call.operation, finished.call.model, finished.usage) == (
             "audio/transcriptions",
             "",
