@@ -50,7 +50,8 @@ class AdminClient:
                 sentence = _sentence(answer.read(), answer.code)
             raise (InvalidInput if answer.code < 500 else Unavailable)(sentence) from None
         except (OSError, HTTPException) as reason:
-            raise Unavailable(f"the gateway at {self._url} does not answer: {reason}") from reason
+            why = getattr(reason, "reason", reason)
+            raise Unavailable(f"the gateway at {self._url} does not answer: {why}") from reason
         return json.loads(content) if content else None
 
 
