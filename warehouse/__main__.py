@@ -22,6 +22,7 @@ from ingest.topics import TOPICS, TopicName
 from warehouse import audit, migrations, positions, reconciliation, service
 from warehouse.client import Client, create_client
 
+_LONGEST_STATEMENT_S = 1800.0
 _LOG = logging.getLogger("warehouse.load")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -127,7 +128,7 @@ async def _audit(kafka: str, client: Client) -> bool:
 
 @contextmanager
 def _client() -> Iterator[Client]:
-    client = create_client(Environ(process_environ()).clickhouse())
+    client = create_client(Environ(process_environ()).clickhouse(), timeout_s=_LONGEST_STATEMENT_S)
     try:
         yield client
     finally:

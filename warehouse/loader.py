@@ -153,9 +153,9 @@ class Loader:
         asked_at = self._clock.now()
         try:
             ends = await self._reader.ends()
-            reached = {partition: mark.position for partition, mark in self._recorded.items()}
-            self._positions.check_ends(ends, reached)
-            await asyncio.to_thread(self._progress.report, self._recorded, ends, asked_at)
+            known = {**self._positions.unverified, **self._recorded}
+            self._positions.check_ends(ends, {partition: mark.position for partition, mark in known.items()})
+            await asyncio.to_thread(self._progress.report, known, ends, asked_at)
         except Unavailable as reason:
             _LOG.debug("progress of %s was not reported: %s", self._destination.topic, reason)
         self._report_at = self._clock.monotonic() + self._pace.report_s

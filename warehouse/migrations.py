@@ -81,7 +81,8 @@ def migrate(client: Client, migrations: Sequence[Migration] | None = None) -> li
     migrated by a newer version. May run in several processes at once.
     """
     wanted = read_migrations() if migrations is None else migrations
-    _run(client, f"CREATE DATABASE IF NOT EXISTS `{client.database}`", in_database=False)
+    if not _has_database(client):
+        _run(client, f"CREATE DATABASE IF NOT EXISTS `{client.database}`", in_database=False)
     _run(client, _DDL)
     missing = pending(_applied(client), wanted)
     for migration in missing:
@@ -145,6 +146,15 @@ def wait_for_schema(
             on_wait()
             on_wait = None
         time.sleep(_RETRY_S)
+
+
+def _has_database(client: Client) -> bool:
+    """Asked first, since a user of a server of one's own may use a database without the right to create any."""
+    try:
+        client.rows("SELECT 1")
+    except SchemaMissing:
+        return False
+    return True
 
 
 def _applied(client: Client) -> dict[int, str]:

@@ -48,6 +48,11 @@ class StoredPositions:
     def log(self) -> str:
         return self._log
 
+    @property
+    def unverified(self) -> Mapping[int, Mark]:
+        """Where the partitions stand whose last stored record was not seen again (yet); without its time."""
+        return self._unverified
+
     def start(self, partitions: Sequence[int]) -> Positions:
         """Where to begin reading `partitions`: at the last record that was stored (a `PositionSource`; blocks)."""
         stored = self.stored()

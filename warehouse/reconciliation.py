@@ -104,9 +104,12 @@ def _total(client: Client, sql: str) -> Total:
 
 
 def _doubled(client: Client) -> list[DoubledCall]:
+    # Hashes first: they need a fraction of the memory that the ids would.
     rows = client.rows(
-        "SELECT call_id, groupArray(concat(team, ', ', toString(toStartOfHour(started_at)))) AS places"
-        " FROM calls GROUP BY call_id HAVING count() > 1 ORDER BY call_id LIMIT 100"
+        """SELECT call_id, groupArray(concat(team, ', ', toString(toStartOfHour(started_at)))) AS places FROM calls
+WHERE cityHash64(call_id) IN
+  (SELECT cityHash64(call_id) AS hash FROM calls GROUP BY hash HAVING count() > 1 LIMIT 100)
+GROUP BY call_id HAVING count() > 1 ORDER BY call_id"""
     )
     return [DoubledCall(call_id, tuple(places)) for call_id, places in rows]
 

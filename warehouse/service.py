@@ -113,11 +113,11 @@ async def run_together(endless: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Run all until one fails; end the others and raise what it raised. Halted or a bug goes before Unavailable."""
     tasks = [asyncio.create_task(one) for one in endless]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    errors = [error for task in done if not task.cancelled() and (error := task.exception()) is not None]
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
     for error in sorted(errors, key=lambda error: isinstance(error, Unavailable)):
         raise error
