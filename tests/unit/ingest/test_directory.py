@@ -76,3 +76,12 @@ def test_later_events_of_an_entity_replace_earlier_ones_on_the_compacted_topic(
     event: GovernanceEvent, key: str
 ) -> None:
     assert entity_key(event) == key
+
+
+def test_a_deleted_budget_is_remembered_until_its_name_is_used_again() -> None:
+    directory = Directory()
+    directory.apply(BudgetDeleted(budget("b", team="t"), AT))
+    assert directory.budgets == {}
+    assert directory.retired_budgets == {"b": budget("b", team="t")}
+    directory.apply(BudgetDefined(budget("b", team="t"), AT))
+    assert directory.retired_budgets == {}
