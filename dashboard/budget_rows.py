@@ -54,12 +54,17 @@ class BudgetRow:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """A limit to draw a cumulative line against: USD until `end`, and in words what it is."""
+    """A limit that a month's spend can be held against: USD until `end`, and in words what it is.
+
+    `counted_usd` is the balance of the budget itself, which holds only what was charged to it: a budget that was made in
+    the middle of the month, or a past that was imported, leaves it below the spend.
+    """
 
     limit_usd: Decimal
     start: datetime
     end: datetime
     label: str
+    counted_usd: Decimal
 
 
 def budget_rows(frame: pd.DataFrame, now: datetime) -> list[BudgetRow]:
@@ -87,17 +92,19 @@ def ceiling_of(
     exact = [row for row in monthly if _covers_exactly(row, filters)]
     if exact:
         tightest = min(exact, key=lambda row: (row.limit_usd, row.name))
-        return Ceiling(tightest.limit_usd, period.start, end, f"budget {tightest.name}")
+        return Ceiling(tightest.limit_usd, period.start, end, f"budget {tightest.name}", tightest.spent_usd)
     if filters.is_narrowed or not teams_with_spend:
         return None
-    by_team: dict[str, Decimal] = {}
+    by_team: dict[str, BudgetRow] = {}
     for row in monthly:
         if set(row.dimensions) == {"team"}:
             team = row.dimensions["team"]
-            by_team[team] = min(by_team.get(team, row.limit_usd), row.limit_usd)
+            by_team[team] = min(by_team.get(team, row), row, key=lambda found: (found.limit_usd, found.name))
     if not set(teams_with_spend) <= set(by_team):
         return None
-    return Ceiling(sum(by_team.values(), ZERO), period.start, end, "all teams' budgets")
+    limit = sum((row.limit_usd for row in by_team.values()), ZERO)
+    counted = sum((row.spent_usd for row in by_team.values()), ZERO)
+    return Ceiling(limit, period.start, end, "all teams' budgets", counted)
 
 
 def _covers_exactly(row: BudgetRow, filters: Filters) -> bool:

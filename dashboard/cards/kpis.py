@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MILLION = 1_000_000
+_LAG = Decimal("0.02")
+"""A balance and a sum are read a moment apart; a smaller difference is not worth a word."""
 
 
 @dataclass(frozen=True)
@@ -111,18 +113,23 @@ def _spend_tile(
     }[view.filters.range]
     notes: list[Component | str] = []
     if ceiling:
-        share = totals.cost_usd / ceiling.limit_usd if ceiling.limit_usd else Decimal(1)
-        notes += [
-            components.share_bar(float(share)),
-            html.Span(
-                f"{formatting.percent(totals.cost_usd, ceiling.limit_usd)} of {formatting.money(ceiling.limit_usd)}"
-                f" ({ceiling.label})"
-            ),
-        ]
+        notes += _on_ceiling(totals.cost_usd, ceiling)
     previous = previous_of(view.filters, view.period)
     if previous and "previous" in answers:
         notes += _on_previous(totals.cost_usd, totals_of(answers["previous"]).cost_usd, previous[1])
     return _tile(title, total, notes, kind="hero")
+
+
+def _on_ceiling(spent: Decimal, ceiling: Ceiling) -> list[Component]:
+    share = spent / ceiling.limit_usd if ceiling.limit_usd else Decimal(1)
+    note = f"{formatting.percent(spent, ceiling.limit_usd)} of {formatting.money(ceiling.limit_usd)} ({ceiling.label})"
+    notes = [components.share_bar(float(share)), html.Span(note)]
+    if spent - ceiling.counted_usd > spent * _LAG:
+        why = "What was spent before the budget was made, and what was imported, is not charged to it."
+        notes.append(
+            html.Span(f"{formatting.money(ceiling.counted_usd)} of it charged to the budget", title=why)
+        )
+    return notes
 
 
 def _on_previous(spent: Decimal, before: Decimal, name: str) -> list[Component]:

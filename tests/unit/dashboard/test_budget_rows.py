@@ -81,7 +81,7 @@ CODE = budget(name="code-month", scope_dimensions={"team": "code"}, limit_usd=us
 
 def test_all_spend_is_held_against_the_organisations_budget() -> None:
     found = ceiling(Filters(), ORG, SEARCH)
-    assert found == Ceiling(usd("500"), at(1), at(1, month=12), "budget company")
+    assert found == Ceiling(usd("500"), at(1), at(1, month=12), "budget company", usd("40"))
 
 
 def test_one_teams_spend_is_held_against_that_teams_tightest_budget() -> None:
@@ -95,6 +95,7 @@ def test_all_teams_budgets_together_hold_only_if_every_spender_has_one() -> None
     together = ceiling(Filters(), SEARCH, CODE, spenders=("search", "code"))
     assert together is not None
     assert (together.limit_usd, together.label) == (usd("130"), "all teams' budgets")
+    assert together.counted_usd == usd("80")
     assert ceiling(Filters(), SEARCH, CODE, spenders=("search", "code", "growth")) is None
     assert ceiling(Filters(), SEARCH, spenders=()) is None
 

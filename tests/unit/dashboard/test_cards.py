@@ -114,7 +114,9 @@ def test_the_key_figures() -> None:
 def test_the_spend_is_held_against_the_budget_that_covers_it() -> None:
     company = budget(name="company", scope_dimensions={"org": "default"}, limit_usd=usd("5000"))
     said = texts(ask(kpis.CARD, budgets=budgets(company)).body)
-    assert "24.7 % of $5,000.00 (budget company)" in said
+    assert "24.7 % of $5,000.00 (budget company) $40.00 of it charged to the budget" in said
+    charged = company | {"spent_usd": usd("1230")}
+    assert "charged" not in texts(ask(kpis.CARD, budgets=budgets(charged)).body)
     assert "budget" not in texts(ask(kpis.CARD, budgets=budgets(budget())).body)
 
 

@@ -121,7 +121,7 @@ def test_the_running_total_only_rises_and_ends_at_the_sum(rows: list[tuple[int, 
 
 
 def test_the_budget_is_drawn_as_a_limit_and_an_even_pace_towards_it() -> None:
-    ceiling = Ceiling(usd("100"), at(1), at(1, month=12), "budget company")
+    ceiling = Ceiling(usd("100"), at(1), at(1, month=12), "budget company", usd("40"))
     figure = cumulative_spend([(at(1), usd(0)), (NOW, usd(40))], PERIOD, ceiling, DARK)
     lines = {trace.name: list(trace.y) for trace in figure.data}
     assert lines["even pace"] == [0, 100.0]
