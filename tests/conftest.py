@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
+
 pytest_plugins = [
     "tests.fixtures.clickhouse",
     "tests.fixtures.kafka",
@@ -10,3 +12,7 @@ pytest_plugins = [
     "tests.fixtures.warehouse",
     "tests.fixtures.browser",
 ]
+
+# How long an example takes says something of the machine's load and nothing of the code.
+settings.register_profile("spendstream", deadline=None)
+settings.load_profile("spendstream")
