@@ -44,7 +44,7 @@ demo: $(VENV)/.ready  ## the same with simulated providers and live traffic; not
 
 test: check  ## everything: the fast checks, then integration, end-to-end and browser tests on embedded servers
 	@echo "== integration: embedded Kafka and ClickHouse, the gateway against simulated providers"
-	@pytest -q -m "integration and not e2e"
+	@pytest -q -n 2 --dist loadfile -m "integration and not e2e"
 	@echo "== end to end: all processes, the providers' own SDKs, a real browser"
 	@pytest -q -m "e2e or browser"
 
@@ -56,7 +56,7 @@ check: $(VENV)/.ready-dev  ## the fast part: format, lint, types, architecture, 
 	@echo "== import-linter: who may import whom"
 	@lint-imports --no-cache >/dev/null 2>&1 || lint-imports
 	@echo "== unit, property and architecture tests"
-	@pytest -q -m "not integration and not e2e and not browser"
+	@pytest -q -n 2 -m "not integration and not e2e and not browser"
 
 format: $(VENV)/.ready-dev  ## format the code
 	@ruff format . && ruff check --fix .

@@ -19,7 +19,7 @@ from gateway_shim.admin_client import AdminClient
 from gateway_shim.app import LogConnection, create_app
 from gateway_shim.cli import add_commands
 from gateway_shim.demo import import_past, set_up
-from gateway_shim.ready import Part, Waiting, banner, first_key
+from gateway_shim.ready import Part, Waiting, banner, first_key, without_credentials
 from gateway_shim.secret_files import read_secret
 from gateway_shim.serving import listen, make_server
 from gateway_shim.settings import GatewaySettings, read_settings
@@ -55,14 +55,14 @@ def ready() -> None:
     addresses = {
         "gateway": gateway,
         "dashboard": f"http://{_reachable(settings.host)}:{environ.port('SPENDSTREAM_DASHBOARD_PORT', 8050)}",
-        "warehouse": environ.clickhouse().rpartition("/")[0],
+        "warehouse": without_credentials(environ.clickhouse()),
         "kafka": settings.kafka,
         "admin docs": f"{gateway}/docs",
     }
     waiting = Waiting(SystemClock(), time.sleep, _say)
     waiting.wait(Part("the warehouse", f"{addresses['warehouse']}/ping"), patience_s=5.0)
     waiting.wait(Part("the gateway", f"{gateway}/health/ready"), patience_s=5.0)
-    waiting.wait(Part("the dashboard", f"{addresses['dashboard']}/health/live"), patience_s=5.0)
+    waiting.wait(Part("the dashboard", f"{addresses['dashboard']}/health"), patience_s=5.0)
     client = AdminClient(gateway, admin_token(settings.admin_token, settings.home))
     key, is_first_time = first_key(settings.home, client)
     _say(banner(settings, addresses, key, is_first_time))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway_shim.admin.access import TOKEN_FILE
 from gateway_shim.admin_client import AdminClient
@@ -62,6 +63,13 @@ def first_key(home: Path, client: AdminClient) -> tuple[str, bool]:
     key = client.post("admin", "keys", body={"team": FIRST_TEAM, "name": KEY_FILE})["key"]
     write_secret(path, key)
     return key, True
+
+
+def without_credentials(address: str) -> str:
+    """A warehouse's URL as it may be printed: scheme, host and port, no user, password or database."""
+    parts = urlsplit(address)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def banner(settings: GatewaySettings, addresses: Mapping[str, str], key: str, is_first_time: bool) -> str:

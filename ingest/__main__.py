@@ -27,14 +27,36 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.command()
 def broker() -> None:
-    """Run the embedded Kafka until stopped, with all topics made."""
+    """Run the embedded Kafka until stopped, with all topics made.
+
+    With SPENDSTREAM_KAFKA set, only make the topics that are missing there, with one replica each: to have more, run
+    `spendstream topics --replication N` first.
+    """
     environ = Environ(process_environ())
+    if environ.text("SPENDSTREAM_KAFKA"):
+        asyncio.run(_use_servers(environ.kafka()))
+        return
     home = environ.home()
     cache = Path(environ.text("SPENDSTREAM_CACHE", str(home / "cache"))).expanduser().absolute()
     kafka = EmbeddedBroker(
         home / "kafka", environ.port("SPENDSTREAM_KAFKA_PORT", 9092), cache=cache / "kafka", report=print
     )
     raise SystemExit(asyncio.run(_run_broker(kafka)))
+
+
+async def _use_servers(bootstrap: str) -> None:
+    """Stands in for the embedded broker among the processes: a Procfile's process that ends takes the others along."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    work = asyncio.create_task(_create(bootstrap, replication=1))
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.is_set():
+        await work
+        print(f"ready: Kafka at {bootstrap} (SPENDSTREAM_KAFKA); the embedded one is not started", flush=True)
+    await stop
+    work.cancel()
 
 
 async def _run_broker(kafka: EmbeddedBroker) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,16 +41,31 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Run the embedded ClickHouse until stopped."""
+    """Run the embedded ClickHouse until stopped; with SPENDSTREAM_CLICKHOUSE set there is nothing to run."""
+    environ = Environ(process_environ())
+    if environ.text("SPENDSTREAM_CLICKHOUSE"):
+        _stand_in()
+        return
     # Only here: the engine is an optional part, half a gigabyte, and no other command needs it.
     from warehouse.embedded.server import EmbeddedWarehouse
 
-    environ = Environ(process_environ())
     warehouse = EmbeddedWarehouse(
         path=path or environ.home() / "warehouse",
         port=environ.port("SPENDSTREAM_WAREHOUSE_PORT", 8123) if port is None else port,
     )
     warehouse.serve(on_ready=lambda url: print(f"ready: ClickHouse (embedded) at {url}", flush=True))
+
+
+def _stand_in() -> None:
+    """Stay among the processes until stopped: a Procfile's process that ends takes the others along."""
+    print(
+        "ready: the warehouse is the server of SPENDSTREAM_CLICKHOUSE; the embedded one is not started",
+        flush=True,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    stopping.wait()
 
 
 @app.command()

@@ -18,7 +18,7 @@ from gateway_shim.error_words import error_word
 from gateway_shim.formats.answer import Answer
 from gateway_shim.formats.gemini_content import GEMINI_STREAM
 from gateway_shim.formats.openai_chat import OPENAI_CHAT
-from gateway_shim.ready import Part, Waiting, banner
+from gateway_shim.ready import Part, Waiting, banner, without_credentials
 from gateway_shim.rejection import Fault
 from gateway_shim.routing import PROVIDERS
 from gateway_shim.secret_files import read_or_make, read_secret, write_secret
@@ -169,3 +169,15 @@ def test_waiting_says_once_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) ->
     Waiting(clock, clock.advance, said.append).wait(Part("the gateway", "http://x/health/ready"), 1.0)
     assert said == ["waiting for the gateway at http://x/health/ready …"]
     assert clock.monotonic() == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:secret@db.example:8123/spend", "http://db.example:8123"),
+        ("https://user:s%40cret@db.example/spend", "https://db.example"),
+        ("http://127.0.0.1:8123/spendstream", "http://127.0.0.1:8123"),
+    ],
+)
+def test_the_banner_shows_no_password_of_the_warehouse(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
