@@ -22,7 +22,7 @@ MAX_CRASHES = 5
 WITHIN_S = 60.0
 NO_RESTART = 2
 """Exit code of a child that would end the same way again (a setting that cannot be used)."""
-_FIRST_PAUSE_S = 0.25
+FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 8.0
 STOP_S = 4.5
 """How long a child may take to stop, in seconds, before it is killed."""
@@ -31,9 +31,15 @@ STOP_S = 4.5
 class Restarts:
     """When to start again: pure. `ended` is told when the child has ended."""
 
-    def __init__(self, max_crashes: int = MAX_CRASHES, within_s: float = WITHIN_S) -> None:
+    def __init__(
+        self,
+        max_crashes: int = MAX_CRASHES,
+        within_s: float = WITHIN_S,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
         self._max_crashes = max_crashes
         self._within_s = within_s
+        self._first_pause_s = first_pause_s
         self._crashes: list[float] = []
 
     def ended(self, now: float) -> float | None:
@@ -42,16 +48,19 @@ class Restarts:
         if len(self._crashes) >= self._max_crashes:
             return None
         doublings = len(self._crashes) - 1
-        return min(_FIRST_PAUSE_S * float(2**doublings), _LONGEST_PAUSE_S)
+        return min(self._first_pause_s * float(2**doublings), _LONGEST_PAUSE_S)
 
 
 class Supervisor:
     """Runs `command` until told to stop by SIGTERM or SIGINT. For the main thread of a process of its own."""
 
-    def __init__(self, command: Sequence[str], clock: Clock, restarts: Restarts) -> None:
+    def __init__(
+        self, command: Sequence[str], clock: Clock, restarts: Restarts, stop_s: float = STOP_S
+    ) -> None:
         self._command = command
         self._clock = clock
         self._restarts = restarts
+        self._stop_s = stop_s
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
 
@@ -88,11 +97,11 @@ class Supervisor:
         self._stopping.set()
         if self._child is not None and self._child.poll() is None:
             self._child.terminate()
-            signal.setitimer(signal.ITIMER_REAL, STOP_S)
+            signal.setitimer(signal.ITIMER_REAL, self._stop_s)
 
     def _kill(self, _number: int, _frame: FrameType | None) -> None:
         if self._child is not None and self._child.poll() is None:
-            _LOG.warning("the worker's process did not stop within %g s and was killed", STOP_S)
+            _LOG.warning("the worker's process did not stop within %g s and was killed", self._stop_s)
             self._child.kill()
 
 

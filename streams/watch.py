@@ -24,17 +24,17 @@ class Watch:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._moved: dict[str, tuple[int, float]] = {}
+        self._behind: dict[str, tuple[int, float]] = {}
 
     def look(self, progress: Mapping[str, Progress], now: float) -> str | None:
         """A sentence about the first thing that is behind and has not moved for too long; None while all is well."""
-        moved = {}
+        behind = {}
         for name, (done, wanted) in progress.items():
-            before = self._moved.get(name)
-            is_still = before is not None and before[0] == done and done < wanted
-            moved[name] = before if is_still and before is not None else (done, now)
-        self._moved = moved
-        for name, (done, since) in moved.items():
+            if done < wanted:
+                stood_at, since = self._behind.get(name, (done, now))
+                behind[name] = (done, since if stood_at == done else now)
+        self._behind = behind
+        for name, (done, since) in behind.items():
             if now - since >= self._patience_s:
                 wanted = progress[name].wanted
                 return f"{name} has stood at {done} for {now - since:.0f} seconds although there is work up to {wanted}"

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from ingest.events.calls import BudgetRef, CallFinished, Outcome
+from ingest.events.charges import SourcePosition
+from ingest.events.costs import CallCost
+from ingest.pricing.rates import Rate, Rates
+from ingest.usage import TokenUsage
+from streams.charging import charges_for
+from streams.costing import NO_USAGE_REPORTED, cost_call
+from tests.builders import AT, a_call_costed
+
+HERE = SourcePosition(2, 17)
+
+
+class OneModel:
+    """A price book that knows one model of one provider, at one tier; asking notes the question."""
+
+    def __init__(self, model: str = "gpt-4o", tier: str = "") -> None:
+        self.model = model
+        self.tier = tier
+        self.asked: list[tuple[str, str, datetime, str]] = []
+
+    def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
+        self.asked.append((provider, model, at, service_tier))
+        if (provider, model, service_tier) != ("openai", self.model, self.tier):
+            return None
+        return Rates("one/1", input=Rate(Decimal("2.5")), output=Rate(Decimal(10)))
+
+    def context_window(self, _provider: str, _model: str) -> int | None:
+        return None
+
+
+def finished(**changes: object) -> CallFinished:
+    return a_call_costed(**changes).finished
+
+
+def cost(call: CallFinished, book: OneModel | None = None) -> CallCost:
+    return cost_call(call, book or OneModel()).cost
+
+
+def test_an_answer_costs_its_usage_times_the_rates() -> None:
+    call = finished(input_tokens=1000, output_tokens=300)
+    costed = cost_call(call, OneModel())
+    assert costed.finished == call
+    assert costed.cost.cost_usd == Decimal("0.0055")
+    assert costed.cost.price_version == "one/1"
+    assert costed.cost.is_priced
+
+
+def test_an_answer_that_broke_off_costs_what_was_produced() -> None:
+    assert cost(finished(outcome=Outcome.ABORTED, output_tokens=30)).cost_usd == Decimal("0.0028")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ERROR, Outcome.REFUSED])
+def test_what_was_not_answered_costs_nothing_whatever_it_says(outcome: Outcome) -> None:
+    found = cost(finished(outcome=outcome))
+    assert found == CallCost()
+    assert found.is_priced
+
+
+def test_rates_are_those_of_the_start_and_of_the_tier_that_answered() -> None:
+    book = OneModel(tier="flex")
+    assert cost(finished(service_tier="flex"), book).is_priced
+    assert book.asked == [("openai", "gpt-4o", AT, "flex")]
+
+
+def test_the_model_that_answered_goes_before_the_model_that_was_asked_for() -> None:
+    book = OneModel(model="gpt-4o-2024-08-06")
+    call = msgspec.structs.replace(finished(), response_model="gpt-4o-2024-08-06")
+    assert cost(call, book).is_priced
+    assert len(book.asked) == 1
+
+
+def test_an_answers_unknown_name_falls_back_to_the_model_that_was_asked_for() -> None:
+    assert cost(msgspec.structs.replace(finished(), response_model="deployment-7")).is_priced
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"usage": None}, NO_USAGE_REPORTED),
+        ({"model": "nobody"}, "no price is known for model 'nobody' of openai"),
+        (
+            {"cache_read_tokens": 2000},
+            "cache_read_tokens (2000) cannot exceed input_tokens (1000), which includes it",
+        ),
+        ({"output_tokens": -1}, "output_tokens is -1; a count cannot be negative"),
+    ],
+)
+def test_what_cannot_be_priced_is_kept_with_the_reason(changes: dict[str, object], reason: str) -> None:
+    call = finished(**{k: v for k, v in changes.items() if k != "usage"})
+    if "usage" in changes:
+        call = msgspec.structs.replace(call, usage=None)
+    costed = cost_call(call, OneModel())
+    assert costed.finished == call
+    assert not costed.cost.is_priced
+    assert costed.cost.cost_usd == 0
+    assert costed.cost.unpriced_because == reason
+
+
+def test_nothing_used_is_free_and_not_unknown() -> None:
+    call = msgspec.structs.replace(finished(model="nobody"), usage=TokenUsage())
+    assert cost(call) == CallCost()
+
+
+def test_there_is_a_charge_for_each_balance_the_call_was_admitted_against() -> None:
+    refs = (BudgetRef("a", "0/2026-11-01T00:00:00Z"), BudgetRef("b", "3/2026-11-24T00:00:00Z"))
+    costed = a_call_costed(budgets=refs, cost_usd="0.25")
+    charges = charges_for(costed, HERE)
+    assert [(c.budget_id, c.window) for c in charges] == [(ref.budget_id, ref.window) for ref in refs]
+    for charge in charges:
+        assert charge.amount_usd == Decimal("0.25")
+        assert charge.source == HERE
+        assert charge.call_id == costed.finished.call.call_id
+        assert charge.finished_at == costed.finished.finished_at
+
+
+def test_a_balance_named_twice_is_charged_once() -> None:
+    ref = BudgetRef("a", "0/2026-11-01T00:00:00Z")
+    assert len(charges_for(a_call_costed(budgets=(ref, ref)), HERE)) == 1
+
+
+def test_what_costs_nothing_is_charged_to_nobody() -> None:
+    refs = (BudgetRef("a", "0/2026-11-01T00:00:00Z"),)
+    assert charges_for(a_call_costed(budgets=refs, cost_usd="0"), HERE) == []
+    assert charges_for(a_call_costed(), HERE) == []

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingest.clock import FixedClock, SystemClock
+from ingest.errors import Halted, LogUnavailable
+from ingest.log import Outgoing, Record
+from streams.outbox import Outbox, Taken
+from streams.publishing import SLICE_BYTES, publish_in_order, slices
+from streams.step import Work
+
+
+class Journal:
+    """A publisher that notes what happens in which order, and goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        self._noted = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.error: Exception | None = None
+
+    def note(self, entry: str) -> None:
+        self.happened.append(entry)
+        self._noted.set()
+
+    async def noted(self, entry: str) -> None:
+        """Returns once `entry` has been noted."""
+        async with asyncio.timeout(5):
+            while entry not in self.happened:
+                self._noted.clear()
+                await self._noted.wait()
+
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        await self.may_go_on.wait()
+        if self.error is not None:
+            raise self.error
+        for record in records:
+            self.note(f"published {record.key}")
+
+
+class Echo:
+    """A step whose work for a record is to publish its offset."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._accepted: list[int] = []
+        self.due: float | None = None
+
+    def accept(self, record: Record) -> None:
+        self._accepted.append(record.offset)
+
+    def take(self) -> Work:
+        self.due = None
+        taken, self._accepted = self._accepted, []
+        self._journal.note(f"took {len(taken)}")
+        return Work([Outgoing("t", str(offset), b"") for offset in taken])
+
+    def next_due(self) -> float | None:
+        return self.due
+
+    def restore(self, _partitions: Sequence[int], /) -> None:
+        self._accepted = []
+
+
+class Setting:
+    """An outbox with its surroundings."""
+
+    def __init__(self, limit: int = 1000, clock: SystemClock | FixedClock | None = None) -> None:
+        self.journal = Journal()
+        self.step = Echo(self.journal)
+        self.outbox = Outbox(self.step, self.journal, self._mark, clock or SystemClock(), limit)
+        self.task = asyncio.create_task(self.outbox.run())
+
+    def take_in(self, *offsets: int) -> None:
+        for offset in offsets:
+            self.step.accept(Record("calls", 0, offset, None, b""))
+            self.outbox.put(
+                Taken(0, offset, lambda offset=offset: self.journal.note(f"acked {offset}"))  # type: ignore[misc]
+            )
+
+    def _mark(self, taken: Sequence[Taken]) -> list[asyncio.Future[object]]:
+        if not taken:
+            return []
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.journal.note(f"marked {taken[-1].offset}")
+        done.set_result(None)
+        return [done]
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def and_clean_up() -> None:
+        await scenario()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+            with suppress(asyncio.CancelledError, LogUnavailable):
+                await task
+
+    asyncio.run(and_clean_up())
+
+
+def test_a_record_is_acknowledged_after_its_work_and_its_position_are_durable() -> None:
+    async def scenario() -> None:
+        one = Setting()
+        one.take_in(7)
+        await one.outbox.drain(5)
+        assert one.journal.happened == ["took 1", "published 7", "took 0", "marked 7", "acked 7"]
+
+    run(scenario)
+
+
+def test_what_comes_in_meanwhile_shares_the_next_round() -> None:
+    async def scenario() -> None:
+        one = Setting()
+        one.journal.may_go_on.clear()
+        one.take_in(0)
+        await one.journal.noted("took 1")
+        one.take_in(1, 2, 3)
+        one.journal.may_go_on.set()
+        await one.outbox.drain(5)
+        assert [e for e in one.journal.happened if e.startswith("took")][:2] == ["took 1", "took 3"]
+        assert [entry for entry in one.journal.happened if entry.startswith("acked")] == [
+            "acked 0",
+            "acked 1",
+            "acked 2",
+            "acked 3",
+        ]
+
+    run(scenario)
+
+
+def test_nothing_is_acknowledged_when_its_work_fails() -> None:
+    async def scenario() -> None:
+        one = Setting()
+        one.journal.error = LogUnavailable("away")
+        one.take_in(0)
+        with pytest.raises(LogUnavailable):
+            await one.task
+        assert one.journal.happened == ["took 1"]
+
+    run(scenario)
+
+
+def test_reading_waits_while_there_is_no_room() -> None:
+    async def scenario() -> None:
+        one = Setting(limit=2)
+        one.journal.may_go_on.clear()
+        one.take_in(0)
+        await one.journal.noted("took 1")
+        one.take_in(1, 2)
+        waiting = asyncio.create_task(one.outbox.room())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        one.journal.may_go_on.set()
+        await waiting
+
+    run(scenario)
+
+
+def test_work_that_is_due_is_done_though_nothing_comes_in() -> None:
+    async def scenario() -> None:
+        clock = FixedClock(datetime(2026, 11, 24, tzinfo=UTC))
+        one = Setting(clock=clock)
+        one.step.due = clock.monotonic()
+        await one.journal.noted("took 0")
+        one.take_in(0)
+        await one.outbox.drain(5)
+
+    run(scenario)
+
+
+def test_draining_gives_up_after_its_time() -> None:
+    async def scenario() -> None:
+        one = Setting()
+        one.journal.may_go_on.clear()
+        one.take_in(0)
+        with pytest.raises(Halted, match=r"within 0.01 seconds"):
+            await one.outbox.drain(0.01)
+
+    run(scenario)
+
+
+def test_an_empty_outbox_is_drained_at_once() -> None:
+    async def scenario() -> None:
+        await Setting().outbox.drain(5)
+
+    run(scenario)
+
+
+def record(key: str, size: int) -> Outgoing:
+    return Outgoing("t", key, b"x" * size)
+
+
+def test_slices_keep_the_order_and_the_limit() -> None:
+    records = [record(str(number), 400) for number in range(50)]
+    parts = list(slices(records, 1000))
+    assert [r for part in parts for r in part] == records
+    assert {len(part) for part in parts} == {2}
+
+
+def test_a_record_above_the_limit_is_a_slice_of_its_own() -> None:
+    records = [record("a", 10), record("b", 5000), record("c", 10)]
+    assert [[r.key for r in part] for part in slices(records, 1000)] == [["a"], ["b"], ["c"]]
+
+
+def test_nothing_is_no_slice() -> None:
+    assert list(slices([])) == []
+
+
+def test_a_slice_is_published_after_the_one_before() -> None:
+    async def scenario() -> None:
+        journal = Journal()
+        journal.may_go_on.clear()
+        big = [record(key, SLICE_BYTES) for key in "ab"]
+        task = asyncio.create_task(publish_in_order(journal, big))
+        await asyncio.sleep(0)
+        assert journal.happened == []
+        journal.may_go_on.set()
+        await task
+        assert journal.happened == ["published a", "published b"]
+
+    run(scenario)
