@@ -62,9 +62,9 @@ format: $(VENV)/.ready-dev  ## format the code
 	@ruff format . && ruff check --fix .
 
 lock:  ## pin the dependencies again, with hashes (needs uv)
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UPGRADE) \
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras $(UPGRADE) \
 		--extra embedded --group build --group dev pyproject.toml -o requirements-dev.lock >/dev/null
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(UPGRADE) \
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras $(UPGRADE) \
 		--extra embedded --group build -c requirements-dev.lock pyproject.toml -o requirements.lock >/dev/null
 
 bench: $(VENV)/.ready-dev  ## measure the whole pipeline on this machine
