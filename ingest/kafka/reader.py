@@ -16,6 +16,10 @@ from ingest.log import Positions, PositionSource, Record
 
 _LOG = logging.getLogger(__name__)
 
+# Records are answered at once; but other questions to the same broker (where does a partition end?) wait in line behind
+# a fetch that found nothing.
+_FETCH_WAIT_MS = 200
+
 
 class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
     """Use as an async context manager. `member` is a stable name of this process within the group (static membership:
@@ -52,6 +56,7 @@ class KafkaReader(ConsumerRebalanceListener):  # type: ignore[misc]
             session_timeout_ms=6000,
             heartbeat_interval_ms=1000,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
 
     async def __aenter__(self) -> Self:
