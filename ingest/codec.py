@@ -6,14 +6,17 @@ a type it does not know, a newer version, or anything that is no such envelope, 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from ingest.errors import DecodeError
+from ingest.clock import Instant
+from ingest.errors import DecodeError, InvalidInput
 from ingest.events.calls import CallFinished, CallStarted
 from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.checks import check_event
 from ingest.events.costs import CallCosted, CostCorrected
 from ingest.events.dead_letters import DeadLetter
 from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
@@ -36,6 +39,9 @@ Event = (
 )
 
 VERSION = 1
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON of the wanted shape; the last for one that is nested too deeply."""
+_NUMBER = re.compile("[0-9]{1,9}")
 _TYPE_PREFIX = "spendstream."
 _SCHEMA_PREFIX = "urn:spendstream:event:"
 _CLASSES: tuple[type[Any], ...] = Event.__args__
@@ -56,7 +62,7 @@ class _Wire(msgspec.Struct, frozen=True):
     id: str
     source: str
     type: str
-    time: datetime
+    time: Instant
     dataschema: str
     data: msgspec.Raw
     subject: str = ""
@@ -92,7 +98,7 @@ def decode_event(value: bytes | None) -> Envelope:
         raise DecodeError("the record has no value (a tombstone)")
     try:
         wire = _WIRE.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+    except NOT_JSON as reason:
         raise DecodeError(f"no CloudEvents envelope: {reason}") from None
     decoder = _DECODERS.get(wire.type)
     if decoder is None:
@@ -100,7 +106,8 @@ def decode_event(value: bytes | None) -> Envelope:
     _check_version(wire)
     try:
         data = decoder.decode(wire.data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+        check_event(data)
+    except (*NOT_JSON, InvalidInput) as reason:
         raise DecodeError(f"{wire.type}: {reason}") from None
     return Envelope(wire.id, wire.source, wire.type, wire.time, wire.subject, data)
 
@@ -109,7 +116,7 @@ def _check_version(wire: _Wire) -> None:
     if wire.specversion != "1.0":
         raise DecodeError(f"CloudEvents specversion {wire.specversion!r} is not 1.0")
     head, _, version = wire.dataschema.rpartition(":")
-    if not head.startswith(_SCHEMA_PREFIX) or not version.isdigit():
+    if not head.startswith(_SCHEMA_PREFIX) or not _NUMBER.fullmatch(version):
         raise DecodeError(f"dataschema {wire.dataschema!r} is none of ours")
     if int(version) > VERSION:
         raise DecodeError(f"{wire.type} has version {version}; this process reads up to {VERSION}")

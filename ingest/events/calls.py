@@ -7,13 +7,13 @@ Field names follow OpenTelemetry's GenAI semantic conventions where they name th
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from ingest.attribution import Attribution
+from ingest.clock import Instant
 from ingest.usage import TokenUsage
 
 
@@ -52,7 +52,7 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked, by whom, as admitted."""
 
     call_id: str
-    started_at: datetime
+    started_at: Instant
     who: Attribution
     provider: str
     """`openai`, `anthropic`, `mistral`, `gemini`, or an importer's word."""
@@ -78,7 +78,7 @@ class CallFinished(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call has ended, one way or another: exactly one for each `call_id`."""
 
     call: Call
-    finished_at: datetime
+    finished_at: Instant
     outcome: Outcome
     http_status: int
     latency_ms: int

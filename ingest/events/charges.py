@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from ingest.clock import Instant
 from ingest.governance.budgets import Budget
 
 
@@ -26,7 +26,7 @@ class ChargeSettled(msgspec.Struct, frozen=True):
     call_id: str
     amount_usd: Decimal
     source: SourcePosition
-    finished_at: datetime
+    finished_at: Instant
 
 
 class BudgetRevised(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class BudgetRevised(msgspec.Struct, frozen=True):
     one order."""
 
     budget: Budget
-    revised_at: datetime
+    revised_at: Instant
     is_deleted: bool = False
 
 

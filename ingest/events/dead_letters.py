@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
+
+from ingest.clock import Instant
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -16,4 +16,4 @@ class DeadLetter(msgspec.Struct, frozen=True):
     reason: str
     key: bytes | None
     value: bytes | None
-    seen_at: datetime
+    seen_at: Instant

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 
+from ingest.clock import Instant
 from ingest.governance.budgets import Budget
 
 
@@ -13,7 +12,7 @@ class TeamDefined(msgspec.Struct, frozen=True):
     """A team exists."""
 
     team: str
-    defined_at: datetime
+    defined_at: Instant
 
 
 class KeyIssued(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,7 +22,7 @@ class KeyIssued(msgspec.Struct, frozen=True, omit_defaults=True):
     key_hash: str
     """SHA-256 of the key, hex: enough for 256 random bits, which cannot be guessed from their hash."""
     team: str
-    issued_at: datetime
+    issued_at: Instant
     name: str = ""
     project: str = ""
 
@@ -32,21 +31,21 @@ class KeyRevoked(msgspec.Struct, frozen=True):
     """A virtual key is no longer accepted."""
 
     key_id: str
-    revoked_at: datetime
+    revoked_at: Instant
 
 
 class BudgetDefined(msgspec.Struct, frozen=True):
     """A budget was made, changed, or reset (its `epoch` is one higher)."""
 
     budget: Budget
-    defined_at: datetime
+    defined_at: Instant
 
 
 class BudgetDeleted(msgspec.Struct, frozen=True):
     """A budget no longer holds."""
 
     budget: Budget
-    deleted_at: datetime
+    deleted_at: Instant
 
 
 GovernanceEvent = TeamDefined | KeyIssued | KeyRevoked | BudgetDefined | BudgetDeleted

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
+from ingest.clock import Instant
 from ingest.governance.budgets import Budget
 
 
@@ -34,8 +34,8 @@ class BudgetStateChanged(msgspec.Struct, frozen=True, omit_defaults=True):
     status: BudgetStatus
     spent_usd: Decimal
     reserved_usd: Decimal
-    changed_at: datetime
-    until: datetime | None = None
+    changed_at: Instant
+    until: Instant | None = None
     """When the window ends; None for a budget without an end."""
     overshoot_usd: Decimal = Decimal(0)
     """What was spent above the limit."""
@@ -43,4 +43,4 @@ class BudgetStateChanged(msgspec.Struct, frozen=True, omit_defaults=True):
     """The thresholds crossed, as shares of the limit."""
     call_id: str = ""
     """The call whose charge led here, if one did."""
-    call_finished_at: datetime | None = None
+    call_finished_at: Instant | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from ingest.attribution import BudgetScope, check_scope
+from ingest.clock import Instant
 from ingest.errors import InvalidInput
 
 
@@ -34,7 +34,7 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: BudgetScope
     limit_usd: Decimal
     window: str
-    created_at: datetime
+    created_at: Instant
     timezone: str = "UTC"
     mode: BudgetMode = BudgetMode.SOFT
     warn_at: tuple[Decimal, ...] = (Decimal("0.5"), Decimal("0.8"), Decimal("1.0"))

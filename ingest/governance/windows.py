@@ -48,9 +48,12 @@ def parse_duration(text: str) -> timedelta:
     """An ISO 8601 duration of fixed length (`PT1H`, `P7D`, `P2W`); months and years have no fixed length and are
     refused, as is anything under a second or over ten years."""
     match = _DURATION.fullmatch(text)
-    length = (
-        timedelta(**{unit: int(n) for unit, n in match.groupdict().items() if n}) if match else timedelta(0)
-    )
+    try:
+        length = (
+            timedelta(**{u: int(n) for u, n in match.groupdict().items() if n}) if match else timedelta(0)
+        )
+    except (OverflowError, ValueError):  # more digits than a number of days can have
+        length = timedelta.max
     if not timedelta(0) < length <= _LONGEST:
         raise InvalidInput(
             f"window {text!r} is none of day, week, month, total, or an ISO 8601 duration of weeks, days, hours,"

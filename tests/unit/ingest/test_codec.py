@@ -129,3 +129,45 @@ def envelope(**changes: object) -> bytes:
 def test_what_cannot_be_read_says_why(value: bytes | None, reason: str) -> None:
     with pytest.raises(DecodeError, match=reason):
         decode_event(value)
+
+
+def altered(event: Event, way: str, value: object) -> bytes:
+    """The event's bytes with another value at `way`, names joined by dots."""
+    whole = json.loads(encode_event(event, id="i", source="s", time=AT))
+    *steps, last = way.split(".")
+    place = whole["data"]
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    return json.dumps(whole).encode()
+
+
+CHARGE = ChargeSettled("b", "0/x", "call-1", Decimal(1), SourcePosition(3, 42), AT)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (altered(CHARGE, "amount_usd", "NaN"), "amount_usd"),
+        (altered(CHARGE, "amount_usd", "1e400"), "amount_usd"),
+        (altered(CHARGE, "finished_at", "2026-11-24T12:00:00"), "timezone"),
+        (altered(FINISHED, "call.started_at", "2026-11-24T12:00:00"), "timezone"),
+        (altered(FINISHED, "call.hold_usd", "Infinity"), "hold_usd"),
+        (altered(CallCosted(FINISHED, COST), "cost.output_cost_usd", "NaN"), "output_cost_usd"),
+        (altered(BudgetDefined(BUDGET, AT), "budget.limit_usd", "NaN"), "limit_usd"),
+        (altered(BudgetDefined(BUDGET, AT), "budget.timezone", "Mars/Olympus"), "IANA time zone"),
+        (altered(BudgetRevised(BUDGET, AT), "budget.window", "fortnight"), "window 'fortnight'"),
+        (altered(BudgetRevised(BUDGET, AT), "budget.window", f"P{'9' * 30}D"), "at most 3660 days"),
+        (altered(BudgetRevised(BUDGET, AT), "budget.created_at", "2026-11-24T12:00:00"), "timezone"),
+        (altered(BudgetDeleted(BUDGET, AT), "budget.scope", {}), "scope names at least one"),
+        (altered(BudgetDefined(BUDGET, AT), "budget.warn_at", ["NaN"]), "warn_at"),
+        (envelope(dataschema="urn:spendstream:event:TeamDefined:²"), "none of ours"),
+        (envelope(dataschema="urn:spendstream:event:TeamDefined:" + "9" * 5000), "none of ours"),
+        (envelope(time="2026-11-24T12:00:00"), "timezone"),
+        (b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "recursion"),
+    ],
+)
+def test_what_no_reader_could_fold_is_no_event(value: bytes, reason: str) -> None:
+    """It goes to the dead letters: let through, it would end its reader, and again after each restart."""
+    with pytest.raises(DecodeError, match=reason):
+        decode_event(value)

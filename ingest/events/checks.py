@@ -1,0 +1,60 @@
+"""What an event has to say to be usable, beyond its types: finite money, and a budget whose window can be found.
+
+Readers fold events without looking at such things again. One that gets past here and cannot be folded would end the
+process that reads it, and again after each restart.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ingest.errors import InvalidMoney
+from ingest.events.calls import CallFinished, CallStarted
+from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.costs import CallCost, CallCosted, CostCorrected
+from ingest.events.governance import BudgetDefined, BudgetDeleted
+from ingest.events.states import BudgetStateChanged
+from ingest.governance.budgets import Budget, check_budget
+from ingest.governance.windows import window_at
+from ingest.money import usd
+
+
+def check_event(event: object) -> None:
+    """Raises InvalidInput with one sentence when a field of `event` cannot be used."""
+    match event:
+        case CallStarted():
+            _check_money("hold_usd", event.call.hold_usd)
+        case CallFinished():
+            _check_money("hold_usd", event.call.hold_usd)
+        case ChargeSettled():
+            _check_money("amount_usd", event.amount_usd)
+        case CallCosted() | CostCorrected():
+            _check_cost(event.cost)
+        case BudgetDefined() | BudgetDeleted() | BudgetRevised():
+            _check_definition(event.budget)
+        case BudgetStateChanged():
+            _check_definition(event.budget)
+            for name in ("spent_usd", "reserved_usd", "overshoot_usd"):
+                _check_money(name, getattr(event, name))
+
+
+def _check_definition(budget: Budget) -> None:
+    _check_money("limit_usd", budget.limit_usd)
+    for share in budget.warn_at:
+        _check_money("warn_at", share)
+    window_at(check_budget(budget), budget.created_at)
+
+
+def _check_cost(cost: CallCost) -> None:
+    for name in ("cost_usd", "input_cost_usd", "cache_cost_usd", "output_cost_usd", "list_cost_usd"):
+        _check_money(name, getattr(cost, name))
+
+
+def _check_money(name: str, amount: Decimal | None) -> None:
+    """Most amounts are written with their twelve places already."""
+    if amount is None:
+        return
+    try:
+        usd(amount)
+    except InvalidMoney as reason:
+        raise InvalidMoney(f"{name}: {reason}") from None
