@@ -14,6 +14,7 @@ from gateway_shim.estimate import answer_text_bytes
 from gateway_shim.formats.answer import Answer, Format
 from gateway_shim.formats.openai_chat import is_usage_only
 from gateway_shim.sse import SseSplitter, event_data
+from ingest.codec import NOT_JSON
 
 _LOG = logging.getLogger(__name__)
 _DONE = b"[DONE]"
@@ -49,7 +50,7 @@ def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> No
     """Learn what a whole body tells; one that cannot be read tells nothing."""
     try:
         decoded = msgspec.json.decode(decoder_of(encoding)(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, CannotDecode) as reason:
+    except (*NOT_JSON, CannotDecode) as reason:
         _LOG.warning("an answer of %s cannot be read: %s", format.operation, reason)
         return
     for part in decoded if isinstance(decoded, list) else [decoded]:
@@ -153,7 +154,7 @@ def see_event(answer: Answer, format: Format, event: bytes) -> dict[str, Any] | 
         return None
     try:
         decoded = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return None
     _see(format.see_event, answer, decoded)
     return decoded if isinstance(decoded, dict) else None
@@ -165,7 +166,7 @@ def _see(see: Any, answer: Answer, part: object) -> None:
         return
     try:
         see(answer, part)
-    except (TypeError, ValueError, AttributeError, KeyError) as reason:
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as reason:
         _LOG.warning("a part of an answer has an unexpected shape: %r", reason)
 
 
@@ -178,6 +179,6 @@ def _elements(text: str) -> Iterator[object]:
             position += 1
         try:
             element, position = decoder.raw_decode(text, position)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield element

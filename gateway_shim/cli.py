@@ -89,7 +89,7 @@ def _budgets(client: MakeClient) -> typer.Typer:
         mode: str = "soft",
         warn_at: Annotated[list[float] | None, typer.Option(help="Shares of the limit, such as 0.8")] = None,
     ) -> None:
-        """Set a budget; one of that name is changed and keeps its balance."""
+        """Set a budget; one of that name is changed, and keeps its balance as long as its window is the same."""
         body: dict[str, Any] = {
             "name": name,
             "scope": _scope(scope),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from gateway_shim.formats.answer import members
+from ingest.codec import NOT_JSON
 
 
 def error_word(body: bytes) -> str:
     """`type`, `status` or `code` of an error body, as OpenAI, Anthropic, Gemini and Mistral have it; else `error`."""
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return "error"
     if isinstance(decoded, list) and decoded:
         decoded = decoded[0]  # Gemini's streams

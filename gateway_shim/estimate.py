@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from ingest.codec import NOT_JSON
+
 BYTES_PER_TOKEN = 4
 _NOT_TEXT = frozenset(
     {"data", "url", "image_url", "file_data", "fileUri", "file_uri", "id", "type", "role", "model"}
@@ -25,29 +27,34 @@ def request_text_bytes(body: bytes) -> int:
     """Bytes of text in a JSON request; 0 for anything else."""
     try:
         return _text_bytes(msgspec.json.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NOT_JSON:
         return 0
 
 
 def answer_text_bytes(body: Any) -> int:
     """Bytes of generated text in a whole answer, decoded from JSON."""
-    if isinstance(body, list):
-        return sum(map(answer_text_bytes, body))
-    if not isinstance(body, dict):
-        return 0
-    return sum(
-        len(member.encode())
-        if isinstance(member, str) and name in _ANSWER_TEXT
-        else answer_text_bytes(member)
-        for name, member in body.items()
-    )
+    total = 0
+    left = [body]  # no recursion: how deep an answer nests is not ours to say
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, dict):
+            texts = (value[name] for name in _ANSWER_TEXT & value.keys())
+            total += sum(len(text.encode()) for text in texts if isinstance(text, str))
+            left.extend(value.values())
+    return total
 
 
 def _text_bytes(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value.encode())
-    if isinstance(value, list):
-        return sum(map(_text_bytes, value))
-    if isinstance(value, dict):
-        return sum(_text_bytes(member) for name, member in value.items() if name not in _NOT_TEXT)
-    return 0
+    total = 0
+    left = [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            total += len(value.encode())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, dict):
+            left.extend(member for name, member in value.items() if name not in _NOT_TEXT)
+    return total

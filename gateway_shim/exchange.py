@@ -25,6 +25,8 @@ from ingest.events.calls import Call, CallFinished, Outcome
 
 _DRAIN_S = 1.0
 _MAX_TEXT = 200
+_NO_ANSWER = 300
+"""From this status on nothing was generated: redirects, which are passed on and not followed, and errors."""
 CLIENT_CLOSED = 499
 """The status of a call whose caller left before an answer began (nginx's)."""
 
@@ -86,13 +88,13 @@ class Exchange:
         content_type = response.headers.get("content-type", "").lower()
         is_json = content_type.startswith("application/json")
         streams = self._out.call.is_stream or not is_json
-        if response.status >= 400 or not streams:
+        if response.status >= _NO_ANSWER or not streams:
             await self._answer_whole(response, send)
         else:
             await self._answer_stream(response, content_type, send)
 
     async def _answer_whole(self, response: aiohttp.ClientResponse, send: asgi.Send) -> None:
-        is_error = response.status >= 400
+        is_error = response.status >= _NO_ANSWER
         try:
             body = await response.content.readany()
             self._first_byte = self._clock.monotonic()
@@ -147,7 +149,7 @@ class Exchange:
         if self._response is None:
             self._finish(Outcome.ABORTED, CLIENT_CLOSED, "client_closed")
             return
-        if self._response.status >= 400:
+        if self._response.status >= _NO_ANSWER:
             self._finish(Outcome.ERROR, error_type="client_closed")
             return
         if self._reader is not None:

@@ -62,7 +62,7 @@ def sent_upstream(headers: RawHeaders, credential: tuple[str, str] | None) -> CI
     listed = _listed_in_connection(headers)
     for name, value in headers:
         if name not in _NOT_SENT and name not in listed and not name.startswith(_OURS):
-            sent.add(name.decode("latin-1"), value.decode("latin-1"))
+            sent.add(name.decode("latin-1"), _text(value))
     sent["accept-encoding"] = "identity"
     if credential is not None:
         sent[credential[0]] = credential[1]
@@ -83,6 +83,14 @@ def first_values(headers: RawHeaders) -> Mapping[bytes, bytes]:
     for name, value in headers:
         found.setdefault(name, value)
     return found
+
+
+def _text(value: bytes) -> str:
+    """The client writes header values as UTF-8: so read, the bytes arrive as they came."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _listed_in_connection(headers: RawHeaders) -> frozenset[bytes]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from gateway_shim.formats.answer import Asked, Format
+from ingest.errors import InvalidMoney
 from ingest.money import usd
 from ingest.pricing.bill import worst_case
 from ingest.pricing.book import PriceBook
@@ -38,7 +39,10 @@ class Holds:
         dearest = self._dearest_rates(provider, model, at)
         if dearest is None:
             return None
-        return usd(dearest[0] * len(body) + dearest[1] * output_tokens)
+        try:
+            return usd(dearest[0] * len(body) + dearest[1] * output_tokens)
+        except InvalidMoney:
+            return None  # a limit beyond any sum of money bounds nothing
 
     def _dearest_rates(self, provider: str, model: str, at: datetime) -> tuple[Decimal, Decimal] | None:
         """USD for one token of input and of output."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 PREFIX = "sk-spend-"
 _RANDOM_BYTES = 32  # 43 characters of base64url
@@ -31,7 +31,9 @@ def presented_key(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
 
 
 def without_key(query: bytes) -> bytes:
-    """`query` without its `key=`, every other byte as it was: the caller's key never leaves."""
-    if b"key=" not in query:
+    """`query` without its `key=`, however that is written, every other byte as it was: the caller's key never leaves."""
+    if b"key=" not in query and b"%" not in query:
         return query
-    return b"&".join(part for part in query.split(b"&") if not part.startswith(b"key="))
+    return b"&".join(
+        part for part in query.split(b"&") if unquote_to_bytes(part.partition(b"=")[0]) != b"key"
+    )

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway_shim.formats.answer import Asked, Format
 from gateway_shim.rejection import Fault, Rejected
+from ingest.codec import NOT_JSON
 
 
 class _Members(msgspec.Struct):
@@ -36,7 +37,7 @@ def read_request(body: bytes, format: Format | None) -> Asked:
     """
     try:
         read = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+    except NOT_JSON as reason:
         if format is not None and not format.needs_json:
             return _NOTHING
         what = "is empty" if not body else f"is no JSON object: {reason}"

@@ -16,6 +16,8 @@ from gateway_shim.health import health
 from gateway_shim.parts import Parts
 from ingest.errors import InvalidInput, Unavailable
 
+# Of where pydantic found an error: what is no name of a member.
+_NO_PLACES = ("body", "constrained-str", "constrained-int")
 _NO_ADDRESS = (
     "there is nothing at {path}; calls go to /openai/v1/…, /anthropic/v1/…, /mistral/v1/…, /gemini/v1beta/… or /v1/…,"
     " the admin API is described at /docs"
@@ -67,7 +69,9 @@ def add_error_answers(api: FastAPI) -> None:
     @api.exception_handler(RequestValidationError)
     async def malformed(_: Request, reason: RequestValidationError) -> JSONResponse:
         first = reason.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        if first["type"] == "json_invalid":
+            return _problem(422, f"the body is no JSON: {first['ctx']['error']}")
+        where = ".".join(str(part) for part in first["loc"] if part not in _NO_PLACES)
         return _problem(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
 
     @api.exception_handler(HTTPException)

@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from ingest.codec import NOT_JSON
+
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _INCLUDE_USAGE = b'"stream_options":{"include_usage":true},'
 
@@ -28,7 +30,7 @@ def ask_for_usage(body: bytes, stream_options: object) -> bytes:
         return replace_member(body, "stream_options", options)
     if b'"stream_options"' in body:
         # There, but null (or a lookalike in a prompt): a second member of that name would be a riddle to the provider.
-        own = _MEMBERS.decode(body).get("stream_options")
+        own = _members(body).get("stream_options")
         if own is not None:
             return replace_member(body, "stream_options", b'{"include_usage":true}')
     start = body.index(b"{") + 1
@@ -37,7 +39,7 @@ def ask_for_usage(body: bytes, stream_options: object) -> bytes:
 
 def replace_member(body: bytes, name: str, value: bytes) -> bytes:
     """`body` with the JSON text `value` for its top-level member `name`. Raises CannotSplice if that is not found."""
-    own = _MEMBERS.decode(body).get(name)
+    own = _members(body).get(name)
     if own is None:
         raise CannotSplice(f"the body has no member {name}")
     found = re.compile(rb'"%s"\s*:\s*' % re.escape(name.encode()) + re.escape(bytes(own)))
@@ -51,6 +53,13 @@ def replace_member(body: bytes, name: str, value: bytes) -> bytes:
 
 def _holds(body: bytes, name: str, value: bytes) -> bool:
     try:
-        return bytes(_MEMBERS.decode(body).get(name) or b"") == value
-    except msgspec.DecodeError:
+        return bytes(_members(body).get(name) or b"") == value
+    except CannotSplice:
         return False
+
+
+def _members(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return _MEMBERS.decode(body)
+    except NOT_JSON as reason:
+        raise CannotSplice(f"the body cannot be taken apart: {reason}") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -44,6 +46,8 @@ class Changes:
         self._parts = parts
         self._source = source
         self._publisher = publisher
+        # A budget's change is derived from the budget in force: two at once (a reset and a new limit) would undo each other.
+        self._one_at_a_time = asyncio.Lock()
 
     async def define_team(self, name: str) -> bool:
         """Make a team; False when it was there."""
@@ -79,35 +83,26 @@ class Changes:
             raise InvalidInput(
                 "mode 'hard' is not offered yet: a budget blocks as soon as its spend is known, mode 'soft'"
             )
-        directory = self._parts.registry.directory
-        old = directory.budgets.get(wanted.name)
-        retired = directory.retired_budgets.get(wanted.name)
-        now = self._parts.clock.now()
-        budget = Budget(
-            name=wanted.name,
-            scope=BudgetScope(**wanted.scope.model_dump(exclude_none=True)),
-            limit_usd=usd(wanted.limit_usd),
-            window=wanted.window,
-            created_at=old.created_at if old else now,
-            timezone=wanted.timezone,
-            mode=wanted.mode,
-            warn_at=tuple(sorted({Decimal(str(share)) for share in wanted.warn_at})),
-            # A name that is used again is a new balance, not the deleted one's.
-            epoch=old.epoch if old else retired.epoch + 1 if retired else 0,
-        )
-        window_at(check_budget(budget), now)
-        await self._write(BudgetDefined(budget, now))
+        async with self._one_at_a_time:
+            directory = self._parts.registry.directory
+            old = directory.budgets.get(wanted.name)
+            now = self._parts.clock.now()
+            budget = _budget_of(wanted, old, directory.retired_budgets.get(wanted.name), now)
+            window_at(check_budget(budget), now)
+            await self._write(BudgetDefined(budget, now))
         return budget, old is None
 
     async def delete_budget(self, name: str) -> None:
         """Raises NotFound."""
-        await self._write(BudgetDeleted(self.budget(name), self._parts.clock.now()))
+        async with self._one_at_a_time:
+            await self._write(BudgetDeleted(self.budget(name), self._parts.clock.now()))
 
     async def reset_budget(self, name: str) -> Budget:
         """Begin a new balance of nothing spent, within the same window. Raises NotFound."""
-        old = self.budget(name)
-        budget = msgspec.structs.replace(old, epoch=old.epoch + 1)
-        await self._write(BudgetDefined(budget, self._parts.clock.now()))
+        async with self._one_at_a_time:
+            old = self.budget(name)
+            budget = msgspec.structs.replace(old, epoch=old.epoch + 1)
+            await self._write(BudgetDefined(budget, self._parts.clock.now()))
         return budget
 
     def budget(self, name: str) -> Budget:
@@ -132,3 +127,29 @@ class Changes:
             await come_back(applied, _COME_BACK_S)
         finally:
             applied.cancel()
+
+
+def _budget_of(wanted: BudgetIn, old: Budget | None, retired: Budget | None, now: datetime) -> Budget:
+    return Budget(
+        name=wanted.name,
+        scope=BudgetScope(**wanted.scope.model_dump(exclude_none=True)),
+        limit_usd=usd(wanted.limit_usd),
+        window=wanted.window,
+        created_at=old.created_at if old else now,
+        timezone=wanted.timezone,
+        mode=wanted.mode,
+        warn_at=tuple(sorted({Decimal(str(share)) for share in wanted.warn_at})),
+        epoch=_epoch(wanted, old, retired),
+    )
+
+
+def _epoch(wanted: BudgetIn, old: Budget | None, retired: Budget | None) -> int:
+    """A new one, and so a new balance, where the spend counted so far is not that of the wanted window.
+
+    A month that was a day until now would else go on from that day, if it was the first, and a window that comes back
+    would find what it had counted before it was left. A name that is used again is not the deleted budget.
+    """
+    if old is None:
+        return 0 if retired is None else retired.epoch + 1
+    is_same = (old.window, old.timezone) == (wanted.window, wanted.timezone)
+    return old.epoch if is_same else old.epoch + 1

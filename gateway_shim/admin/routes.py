@@ -96,7 +96,7 @@ def _budgets(parts: Parts, changes: Changes) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        summary="Set a budget; one of that name is changed and keeps its balance",
+        summary="Set a budget; one of that name is changed, and keeps its balance as long as its window is the same",
         responses={200: {"model": BudgetOut, "description": "Changed"}},
     )
     async def set_budget(wanted: BudgetIn, response: Response) -> BudgetOut:

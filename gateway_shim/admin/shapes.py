@@ -88,7 +88,8 @@ class ScopeIn(Strict):
 
 
 class BudgetIn(Strict):
-    """A budget to be set. Setting an existing name again changes it; what was spent stays spent."""
+    """A budget to be set. Setting an existing name again changes it. What was spent stays spent, unless the window or the
+    time zone changes: that begins a new balance."""
 
     name: Name
     scope: ScopeIn

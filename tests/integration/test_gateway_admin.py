@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,23 @@ def test_a_name_that_is_used_again_is_a_new_balance(gateway: RunningGateway) -> 
     assert [budget.epoch for budget in _budgets(gateway)] == [0, 1]
 
 
+def test_another_window_is_a_new_balance(gateway: RunningGateway) -> None:
+    for change in ({}, {"limit_usd": "20"}, {"window": "day"}, {"timezone": "Asia/Tokyo", "window": "day"}):
+        raw(gateway, "POST", "/admin/budgets", BUDGET | change)
+    assert [budget.epoch for budget in _budgets(gateway)] == [0, 0, 1, 2]
+
+
+def test_changes_at_once_do_not_undo_each_other(gateway: RunningGateway) -> None:
+    raw(gateway, "POST", "/admin/budgets", BUDGET)
+    changes: list[tuple[str, object]] = [("/admin/budgets/b/reset", None), ("/admin/budgets", BUDGET)] * 8
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda change: raw(gateway, "POST", *change)[0], changes))
+    assert answers == [200] * 16
+    epochs = [budget.epoch for budget in _budgets(gateway)]
+    assert epochs == sorted(epochs)
+    assert epochs[-1] == 8
+
+
 def _budgets(gateway: RunningGateway) -> list[Any]:
     records = gateway.log.all_records(TopicName.GOVERNANCE)
     return [e.budget for r in records if isinstance(e := decode_event(r.value).data, BudgetDefined)]
@@ -131,6 +149,7 @@ def _budgets(gateway: RunningGateway) -> list[Any]:
         ({"limit_usd": "ten"}, "limit_usd"),
         ({"window": "fortnight"}, "window 'fortnight'"),
         ({"window": "P1Y"}, "window 'P1Y'"),
+        ({"window": f"P{'9' * 20}D"}, "at most 3660 days"),
         ({"timezone": "Mars/Olympus"}, "timezone 'Mars/Olympus'"),
         ({"scope": {}}, "scope names at least one"),
         ({"scope": {"planet": "mars"}}, "scope.planet"),

@@ -48,7 +48,8 @@ def test_an_unknown_key_is_401_in_the_providers_shape(shared_gateway: RunningGat
 @pytest.mark.parametrize("shape", list(SHAPES))
 def test_a_body_that_is_no_json_is_400(shared_gateway: RunningGateway, shape: str) -> None:
     path, message = SHAPES[shape]
-    for body in (b"{", b"[]", b"", b'"x"', b"\xff\xfe"):
+    deep = b'{"model":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for body in (b"{", b"[]", b"", b'"x"', b"\xff\xfe", deep):
         status, _, answered = ask(shared_gateway, path, body)
         assert status == 400
         assert message(json.loads(answered)).startswith("the request body is")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fixtures.gateway import PROVIDER_KEY
 from tests.fixtures.gateway_calls import BODY, CHAT, EVENTS, REPLY, STREAM_BODY, ask, setting
-from tests.fixtures.upstream import answer, stream
+from tests.fixtures.upstream import Play, answer, stream
 
 pytestmark = pytest.mark.integration
 
@@ -130,6 +130,41 @@ def test_a_redirect_is_the_callers_to_follow(tmp_path: Path) -> None:
         status, headers, _ = ask(gateway)
         assert (status, headers["location"]) == (307, "/elsewhere")
         assert len(upstream.sent) == 1
+        finished = gateway.only_call()
+        assert (finished.outcome, finished.usage) == ("error", None)
+
+
+@pytest.mark.parametrize("text", ["grüße", "\N{SNOWMAN}"])
+def test_header_values_beyond_ascii_arrive_as_they_came(tmp_path: Path, text: str) -> None:
+    as_bytes = text.encode().decode("latin-1")  # http.client writes latin-1
+    with setting(tmp_path, answer(b"{}")) as (gateway, upstream):
+        ask(gateway, headers={"x-title": as_bytes})
+        assert upstream.only_request.headers["x-title"] == as_bytes
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("play", "body", "sent"),
+    [
+        (answer(b'{"x":' + DEEP + b"}"), BODY, b'{"x":' + DEEP + b"}"),
+        (answer(DEEP, "400 Bad Request"), BODY, DEEP),
+        (
+            stream([b"data: " + DEEP + b"\n\n", EVENTS[1]]),
+            STREAM_BODY,
+            b"data: " + DEEP + b"\n\n" + EVENTS[1],
+        ),
+    ],
+    ids=["whole", "error", "stream"],
+)
+def test_an_answer_too_deep_to_be_read_passes_all_the_same(
+    tmp_path: Path, play: Play, body: bytes, sent: bytes
+) -> None:
+    with setting(tmp_path, play) as (gateway, _):
+        status, _, content = ask(gateway, body=body)
+        assert content == sent
+        assert gateway.only_call().http_status == status
 
 
 def test_the_usage_chunk_is_asked_for_and_withheld(tmp_path: Path) -> None:

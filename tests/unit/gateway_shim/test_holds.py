@@ -56,6 +56,7 @@ def test_no_bill_exceeds_its_hold(input_tokens: int, output_tokens: int, kind: s
     [
         (BODY, Asked(), "gpt-4o"),
         (BODY, Asked(body={"max_tokens": 5}), "no-such-model"),
+        (BODY, Asked(body={"max_tokens": 2**63 - 1, "n": 2**63 - 1}), "gpt-4o"),
         (b'{"type":"image_url"}', Asked(body={"max_tokens": 5}), "gpt-4o"),
         (b'{"previous_response_id":"r"}', Asked(body={"max_tokens": 5}), "gpt-4o"),
         (b'{"cachedContent":"c"}', Asked(body={"max_tokens": 5}), "gpt-4o"),

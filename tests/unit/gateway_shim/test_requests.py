@@ -41,6 +41,8 @@ def test_where_a_key_may_stand(headers: dict[bytes, bytes], query: bytes, key: b
         (b"key=k", b""),
         (b"alt=sse&key=k&x=%20", b"alt=sse&x=%20"),
         (b"monkey=k", b"monkey=k"),
+        (b"k%65y=a&xkey=b", b"xkey=b"),
+        (b"x=%6bey", b"x=%6bey"),
         (b"", b""),
         (b"key=a&key=b&c", b"c"),
     ],
