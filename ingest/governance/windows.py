@@ -32,7 +32,17 @@ class Window(msgspec.Struct, frozen=True):
 
 
 def window_at(budget: Budget, instant: datetime) -> Window:
-    """The window of `budget` that holds `instant`; raises InvalidInput for a `window` that is not understood."""
+    """The window of `budget` that holds `instant`; raises InvalidInput for a `window` that is not understood, and for one
+    that begins or ends outside the years 1 to 9999."""
+    try:
+        return _window_at(budget, instant)
+    except OverflowError:
+        raise InvalidInput(
+            f"the window {budget.window!r} of {instant.isoformat()} lies outside the years 1 to 9999"
+        ) from None
+
+
+def _window_at(budget: Budget, instant: datetime) -> Window:
     if budget.window == "total":
         return _window(budget, budget.created_at, None)
     if budget.window in ("day", "week", "month"):

@@ -13,6 +13,9 @@ from ingest.governance.windows import parse_duration, window_at
 from tests.strategies import INSTANTS, budgets
 
 
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)
+
+
 def a_budget(window: str, zone: str = "UTC", epoch: int = 0) -> Budget:
     created = datetime(2026, 1, 1, tzinfo=UTC)
     return Budget("b", BudgetScope(team="t"), Decimal(1), window, created, zone, epoch=epoch)
@@ -57,6 +60,22 @@ def test_a_week_begins_on_monday() -> None:
 def test_a_reset_is_another_balance() -> None:
     instant = datetime(2026, 11, 24, tzinfo=UTC)
     assert window_at(a_budget("month"), instant).id != window_at(a_budget("month", epoch=1), instant).id
+
+
+@pytest.mark.parametrize(
+    ("window", "zone", "instant"),
+    [
+        ("day", "UTC", LAST),
+        ("month", "UTC", LAST),
+        ("week", "Asia/Tokyo", LAST),
+        ("day", "America/New_York", FIRST),
+        ("P3660D", "UTC", LAST),
+    ],
+)
+def test_a_window_beyond_the_calendar_is_refused(window: str, zone: str, instant: datetime) -> None:
+    budget = Budget("b", BudgetScope(team="t"), Decimal(1), window, instant, zone)
+    with pytest.raises(InvalidInput, match="years 1 to 9999"):
+        window_at(budget, instant)
 
 
 @pytest.mark.parametrize(
