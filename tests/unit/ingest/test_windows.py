@@ -12,7 +12,6 @@ from ingest.governance.budgets import Budget, check_budget
 from ingest.governance.windows import parse_duration, window_at
 from tests.strategies import INSTANTS, budgets
 
-
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)
 
 
