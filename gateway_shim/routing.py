@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote
 
 from gateway_shim.formats.answer import Format
 from gateway_shim.providers.anthropic import ANTHROPIC
@@ -67,8 +68,8 @@ def route_by_model(route: Route, model: str) -> tuple[Target, str]:
 
 @lru_cache(maxsize=4096)
 def target_at(provider: Provider, path: str) -> Target:
-    """The provider's API behind `path`."""
-    return Target(provider, path, provider.format_of(path))
+    """The provider's API behind `path`, however that is percent-encoded."""
+    return Target(provider, path, provider.format_of(unquote(path)))
 
 
 def _compatible(provider: Provider, rest: str) -> Target:

@@ -190,3 +190,13 @@ def test_hop_by_hop_headers_and_keys_stay_here() -> None:
     ]
     assert first_values(headers)[b"anthropic-beta"] == b"a"
     assert "x-api-key" not in sent_upstream(headers, None)
+
+
+def test_a_percent_encoded_path_is_metered_as_what_it_is() -> None:
+    plain, encoded = find_route(b"/openai/v1/chat/completions"), find_route(b"/openai/v1/chat%2Fcompletions")
+    assert plain is not None
+    assert plain.target is not None
+    assert encoded is not None
+    assert encoded.target is not None
+    assert encoded.target.format is plain.target.format
+    assert encoded.target.path == "/v1/chat%2Fcompletions"
