@@ -23,16 +23,13 @@ from ingest.topics import TopicName
 from streams.agents.consumer import led_by
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
-from streams.agents.pricing import PricingStep
+from streams.agents.pricing import SEEN_DAYS, PricingStep
 from streams.agents.stage import Fail, Stage, Surroundings
 from streams.agents.tables import STORE, create_expiring_table, create_table
 from streams.settings import WorkerSettings
 
 APP_ID = "spendstream"
 """The consumer group, and the prefix of the tables' changelog topics."""
-
-SEEN_DAYS = 35
-"""How long the id of a call is remembered: as long as late calls are accepted."""
 
 _REQUEST_TIMEOUT_S = 20.0
 
@@ -64,7 +61,9 @@ def create_app(
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )
-    app.transport.Consumer = led_by(lambda assignment: _stored_positions(stages, assignment))
+    app.transport.Consumer = led_by(
+        lambda assignment: _stored_positions(stages, assignment), patient_topics=frozenset({TopicName.CALLS})
+    )
     for stage in stages:
         _add_agent(app, stage)
     _follow_rebalances(app, stages, fail)
@@ -89,6 +88,8 @@ def _app(settings: WorkerSettings, state: Path) -> Any:
         topic_partitions=1,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=64 * 1024,
+        broker_max_poll_records=200,
         broker_commit_interval=0.3,
         broker_commit_every=1_000_000,
         broker_session_timeout=6.0,

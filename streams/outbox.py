@@ -30,8 +30,8 @@ class Taken(NamedTuple):
     ack: Callable[[], object]
 
 
-Mark = Callable[[Sequence[Taken]], Sequence[Awaitable[object]]]
-"""Starts storing the positions behind records whose work is durable."""
+Mark = Callable[[Sequence[Taken]], Awaitable[None]]
+"""Stores the positions behind records whose work is durable."""
 
 
 class Outbox:
@@ -82,7 +82,7 @@ class Outbox:
             taken = self._take()
             work = self._step.take()
             await asyncio.gather(
-                publish_in_order(self._publisher, work.records), *work.stored, *self._mark(durable)
+                publish_in_order(self._publisher, work.records), *work.stored, self._mark(durable)
             )
             for record in durable:
                 record.ack()

@@ -18,8 +18,8 @@ class Work(NamedTuple):
 
     records: Sequence[Outgoing] = ()
     """To be published, in this order."""
-    stored: Sequence[Awaitable[object]] = ()
-    """Writes of state that are under way."""
+    stored: Sequence[Awaitable[None]] = ()
+    """The writing of state."""
 
 
 class Step(Protocol):
@@ -30,7 +30,7 @@ class Step(Protocol):
         ...
 
     def take(self) -> Work:
-        """The work that follows from everything accepted since the last call. Starts the writes of state."""
+        """The work that follows from everything accepted since the last call."""
         ...
 
     def next_due(self) -> float | None:

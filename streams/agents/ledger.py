@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from asyncio import Future
 from collections.abc import Sequence
 
 import msgspec
@@ -63,8 +62,9 @@ class LedgerStep:
             self._turn()
         records = [*self._letters, *(state_record(state) for state in self._states())]
         self._letters = []
-        stored = [write for number, ledger in self._ledgers.items() for write in self._store(number, ledger)]
-        return Work(records, stored)
+        for number, ledger in self._ledgers.items():
+            self._store(number, ledger)
+        return Work(records, [self._balances.flush(), self._budgets.flush()])
 
     def next_due(self) -> float | None:
         waiting = self._pacer.next_due()
@@ -92,17 +92,12 @@ class LedgerStep:
         ]
         return [state for state in offered if state is not None] + self._pacer.due(now)
 
-    def _store(self, number: int, ledger: Ledger) -> list[Future[object]]:
+    def _store(self, number: int, ledger: Ledger) -> None:
         changes = ledger.take_changes()
-        writes = [
+        for name, standing in changes.standings.items():
             self._budgets.put(number, name.encode(), encode(standing))
-            for name, standing in changes.standings.items()
-        ]
         for key, balance in changes.balances.items():
-            writes.append(
-                self._balances.put(number, encode(key), None if balance is None else encode(balance))
-            )
-        return writes
+            self._balances.put(number, encode(key), None if balance is None else encode(balance))
 
     def _turn(self) -> None:
         now = self._clock.now()

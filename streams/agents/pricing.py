@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from asyncio import Future
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from ingest.clock import Clock
 from ingest.codec import decode_event
 from ingest.errors import DecodeError
-from ingest.events.calls import CallFinished, CallStarted
+from ingest.events.calls import Call, CallFinished, CallStarted
 from ingest.events.charges import SourcePosition
 from ingest.log import Outgoing, Record
 from ingest.pricing.book import PriceBook
@@ -23,16 +23,21 @@ from streams.step import Work
 _LOG = logging.getLogger(__name__)
 
 
+SEEN_DAYS = 35
+"""How long a call is remembered after it has started: as long as late calls are accepted."""
+
+
 class PricingStep:
-    """Prices every finished call once. `seen` maps a call's id to the offset at which it first stood: the same id at a
-    later offset is a repeated send and is dropped; the same record again is priced again, to the same result."""
+    """Prices every finished call once. `seen` maps a call to the offset at which it first stood: the same call at a later
+    offset is a repeated send and is dropped; the same record again is priced again, to the same result."""
 
     def __init__(self, seen: Table, book: PriceBook, clock: Clock) -> None:
         self._seen = seen
         self._book = book
         self._clock = clock
         self._records: list[Outgoing] = []
-        self._stored: list[Future[object]] = []
+        self._partitions: Sequence[int] = ()
+        self._forgot_on: date | None = None
         self.repeated_sends = 0
 
     def accept(self, record: Record) -> None:
@@ -46,18 +51,21 @@ class PricingStep:
             self._bury(record, str(reason))
 
     def take(self) -> Work:
-        work = Work(self._records, self._stored)
-        self._records, self._stored = [], []
+        self._forget()
+        work = Work(self._records, [self._seen.flush()])
+        self._records = []
         return work
 
     def next_due(self) -> float | None:
         return None
 
-    def restore(self, _partitions: Sequence[int], /) -> None:
-        self._records, self._stored = [], []
+    def restore(self, partitions: Sequence[int], /) -> None:
+        self._records = []
+        self._partitions = partitions
+        self._forgot_on = None
 
     def _price(self, record: Record, finished: CallFinished) -> None:
-        if self._is_repeated_send(record, finished.call.call_id):
+        if self._is_repeated_send(record, finished.call):
             self.repeated_sends += 1
             return
         costed = cost_call(finished, self._book)
@@ -69,16 +77,28 @@ class PricingStep:
         source = SourcePosition(record.partition, record.offset)
         self._records += [charge_record(charge) for charge in charges_for(costed, source)]
 
-    def _is_repeated_send(self, record: Record, call_id: str) -> bool:
-        key = call_id.encode()
+    def _is_repeated_send(self, record: Record, call: Call) -> bool:
+        key = seen_key(call.started_at.date(), call.call_id)
         first = self._seen.get(record.partition, key)
         if first is not None and record.offset > int(first):
             return True
-        self._stored.append(self._seen.put(record.partition, key, first or str(record.offset).encode()))
+        self._seen.put(record.partition, key, first or str(record.offset).encode())
         return False
+
+    def _forget(self) -> None:
+        today = self._clock.now().date()
+        if today != self._forgot_on:
+            self._forgot_on = today
+            for partition in self._partitions:
+                self._seen.drop_below(partition, seen_key(today - timedelta(days=SEEN_DAYS)))
 
     def _bury(self, record: Record, reason: str) -> None:
         _LOG.warning(
             "%s/%d/%d goes to dead.letters: %s", record.topic, record.partition, record.offset, reason
         )
         self._records.append(letter_record(dead_letter(record, reason, self._clock.now()), PRICING))
+
+
+def seen_key(day: date, call_id: str = "") -> bytes:
+    """Sorts by the day on which the call started (a repeated send says the same), so that old days can be dropped."""
+    return day.toordinal().to_bytes(4, "big") + call_id.encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from faust.types import TP
@@ -114,13 +114,12 @@ class Stage:
             raise Halted(f"{self.topic}/{partition}: offset {offset} came where {due} was due")
         _LOG.warning("%s/%d: offsets %d to %d are no longer kept", self.topic, partition, due, offset - 1)
 
-    def _mark(self, taken: Sequence[Taken]) -> list[asyncio.Future[object]]:
+    def _mark(self, taken: Sequence[Taken]) -> Awaitable[None]:
         ends = {record.partition: record.offset + 1 for record in taken}
-        return [
-            self._stored.put(partition, self.topic.encode(), str(end).encode())
-            for partition, end in ends.items()
-            if end > self.stored_position(partition)
-        ]
+        for partition, end in ends.items():
+            if end > self.stored_position(partition):
+                self._stored.put(partition, self.topic.encode(), str(end).encode())
+        return self._stored.flush()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -1,8 +1,8 @@
-"""Faust tables as the steps see them: bytes under bytes, by partition, and a future for each write.
+"""Faust tables as the steps see them: bytes under bytes, by partition, written in rounds.
 
 Written past `table[key] = value`, which neither says when its changelog record is durable nor can be used outside an
-agent's loop; both matter here. Store and changelog are those of the table: Faust restores the one from the other, and
-only what is missing, since the store (RocksDB) outlives the process.
+agent's loop (both matter here), and sends one request a record. Store and changelog are those of the table: Faust
+restores the one from the other, and only what is missing, since the store (RocksDB) outlives the process.
 
 The store may be ahead of the changelog after a crash, by writes that were never delivered. Whoever finds that a record
 has been applied already therefore writes its entry again, so that the changelog alone is always enough.
@@ -10,11 +10,12 @@ has been applied already therefore writes its entry again, so that the changelog
 
 from __future__ import annotations
 
-from asyncio import Future
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Iterator
 from typing import Any, Protocol
 
 import msgspec
+from faust.types import TP
 
 from ingest.topics import PARTITIONS
 
@@ -35,12 +36,20 @@ class Table(Protocol):
         """The value under `key`, or None."""
         ...
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
-        """Set `key`, or delete it with None, at once; the future is done when the changelog has it."""
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Set `key`, or delete it with None, at once; `flush` makes it durable."""
+        ...
+
+    def flush(self) -> Awaitable[None]:
+        """Send what was put since the last call to the changelog, in order; done when the changelog has it."""
         ...
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         """Every key with its value."""
+        ...
+
+    def drop_below(self, partition: int, key: bytes) -> None:
+        """Forget all keys that sort before `key`, here; on the changelog they end with its retention."""
         ...
 
 
@@ -53,24 +62,42 @@ class FaustTable:
 
     def __init__(self, table: Any) -> None:
         self._table = table
+        self._unsent: list[tuple[int, bytes, bytes | None]] = []
 
     def get(self, partition: int, key: bytes) -> bytes | None:
         value: bytes | None = self._database(partition).get(key)
         return value
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
         database = self._database(partition)
         if value is None:
             database.delete(key)
         else:
             database.put(key, value)
-        sent: Future[object] = self._table.send_changelog(partition, key, value)
-        return sent
+        self._unsent.append((partition, key, value))
+
+    def flush(self) -> Awaitable[None]:
+        unsent, self._unsent = self._unsent, []
+        return self._send(unsent)
+
+    async def _send(self, writes: list[tuple[int, bytes, bytes | None]]) -> None:
+        topic, producer = self._table.changelog_topic_name, self._table.app.producer
+        # Without a pause in between, so that they share one request.
+        sent = [
+            await producer.send(topic, key, value, partition, None, None) for partition, key, value in writes
+        ]
+        ends = {stored.partition: stored.offset for stored in await asyncio.gather(*sent)}
+        for partition, offset in ends.items():
+            self._table.data.set_persisted_offset(TP(topic, partition), offset)
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         for key, value in self._database(partition).items():
             if key != self._table.data.offset_key:
                 yield key, value
+
+    def drop_below(self, partition: int, key: bytes) -> None:
+        # The driver's own key, where the changelog stands, begins with an underscore.
+        self._database(partition).delete_range(b"", min(key, self._table.data.offset_key))
 
     def _database(self, partition: int) -> Any:
         return self._table.data._db_for_partition(partition)
@@ -87,13 +114,13 @@ def create_table(app: Any, name: str) -> FaustTable:
 
 
 def create_expiring_table(app: Any, name: str, days: int) -> FaustTable:
-    """A table that grows with the number of calls; entries go about `days` days after they were written, from disk and
-    from the changelog."""
+    """A table that grows with the number of calls: the changelog keeps entries for `days` days; `drop_below` frees the
+    disk. (The driver's `ttl` is no way to do that: we have seen it drop all entries at once.)"""
     expiry = {"cleanup.policy": "compact,delete", "retention.ms": str(days * _DAY_MS)}
-    return FaustTable(_create(app, name, expiry, buffer_mib=8, ttl=days * _DAY_MS // 1000))
+    return FaustTable(_create(app, name, expiry, buffer_mib=8))
 
 
-def _create(app: Any, name: str, changelog: dict[str, str], buffer_mib: int, ttl: int | None = None) -> Any:
+def _create(app: Any, name: str, changelog: dict[str, str], buffer_mib: int) -> Any:
     return app.Table(
         name,
         partitions=PARTITIONS,
@@ -102,7 +129,6 @@ def _create(app: Any, name: str, changelog: dict[str, str], buffer_mib: int, ttl
         extra_topic_configs=changelog,
         options={
             "driver": "rocksdict",
-            "ttl": ttl,
             # Each partition is a database of its own, and the driver's defaults are 64 MiB and 2 GiB.
             "write_buffer_size": buffer_mib * _MIB,
             "block_cache_size": 2 * buffer_mib * _MIB,

@@ -8,12 +8,10 @@ codec, the prices and the ledger are the real ones.
 from __future__ import annotations
 
 import zlib
-from asyncio import Future
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Generator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import cast
 
 from hypothesis import given, settings, strategies as st
 
@@ -58,6 +56,13 @@ class Log:
             yield from (decode_event(record.value).data for record in partition)
 
 
+class Done:
+    """Awaiting it takes no time."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
 class SimulatedTable:
     """A local store, a changelog, and the writes that are on their way to it, in order for each partition."""
 
@@ -69,10 +74,16 @@ class SimulatedTable:
     def get(self, partition: int, key: bytes) -> bytes | None:
         return self.local.get((partition, key))
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
         _set(self.local, (partition, key), value)
         self.under_way.append(((partition, key), value))
-        return cast("Future[object]", None)
+
+    def flush(self) -> Awaitable[None]:
+        return Done()
+
+    def drop_below(self, partition: int, key: bytes) -> None:
+        for entry in [e for e in self.local if e[0] == partition and e[1] < key]:
+            del self.local[entry]
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         yield from [(key, value) for (number, key), value in self.local.items() if number == partition]

@@ -85,13 +85,9 @@ class Setting:
                 Taken(0, offset, lambda offset=offset: self.journal.note(f"acked {offset}"))  # type: ignore[misc]
             )
 
-    def _mark(self, taken: Sequence[Taken]) -> list[asyncio.Future[object]]:
-        if not taken:
-            return []
-        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.journal.note(f"marked {taken[-1].offset}")
-        done.set_result(None)
-        return [done]
+    async def _mark(self, taken: Sequence[Taken]) -> None:
+        if taken:
+            self.journal.note(f"marked {taken[-1].offset}")
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import Future
-from collections.abc import Iterator
+from collections.abc import Awaitable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import cast
 
 import msgspec
 
@@ -22,7 +20,7 @@ from ingest.log import Outgoing, Record
 from ingest.pricing.book import GenaiPriceBook
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
-from streams.agents.pricing import PricingStep
+from streams.agents.pricing import SEEN_DAYS, PricingStep, seen_key
 from streams.dead_letters import LONGEST_VALUE, dead_letter
 from tests.builders import a_budget, a_call_costed
 
@@ -30,6 +28,13 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BOOK = GenaiPriceBook()
 REF = BudgetRef("daily", "0/2026-11-24T00:00:00Z")
 DAILY = a_budget(name="daily", window="day", created_at=NOW)
+
+
+class Done:
+    """Awaiting it takes no time."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
 
 
 class MemoryTable:
@@ -42,13 +47,19 @@ class MemoryTable:
     def get(self, partition: int, key: bytes) -> bytes | None:
         return self.entries.get((partition, key))
 
-    def put(self, partition: int, key: bytes, value: bytes | None) -> Future[object]:
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
         self.written.append((partition, key, value))
         if value is None:
             self.entries.pop((partition, key), None)
         else:
             self.entries[partition, key] = value
-        return cast("Future[object]", None)
+
+    def flush(self) -> Awaitable[None]:
+        return Done()
+
+    def drop_below(self, partition: int, key: bytes) -> None:
+        for entry in [e for e in self.entries if e[0] == partition and e[1] < key]:
+            del self.entries[entry]
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         yield from [(key, value) for (number, key), value in self.entries.items() if number == partition]
@@ -102,8 +113,7 @@ def test_a_finished_call_becomes_a_cost_and_its_charges_in_that_order() -> None:
     assert isinstance(charged, ChargeSettled)
     assert charged.source == SourcePosition(3, 5)
     assert [(o.topic, o.key) for o in work.records] == [("llm.costs", "chat"), ("budget.charges", "daily")]
-    assert len(work.stored) == 1
-    assert step.take() == ([], [])
+    assert step.take().records == []
 
 
 def test_the_same_record_again_gives_the_same_bytes() -> None:
@@ -119,7 +129,7 @@ def test_the_same_call_at_a_later_offset_is_dropped_and_counted() -> None:
     step.accept(record(call, 5))
     step.take()
     step.accept(record(call, 6))
-    assert step.take() == ([], [])
+    assert step.take().records == []
     assert step.repeated_sends == 1
 
 
@@ -129,13 +139,26 @@ def test_a_call_seen_before_is_stored_again_with_its_first_offset() -> None:
     step.accept(record(call, 5))
     step.accept(record(call, 5))
     step.accept(record(call, 4))
-    assert table.written == [(0, call.call.call_id.encode(), b"5")] * 3
+    assert table.written == [(0, seen_key(call.call.started_at.date(), call.call.call_id), b"5")] * 3
+
+
+def test_calls_are_forgotten_when_they_are_too_old_to_come_again() -> None:
+    table, clock = MemoryTable(), FixedClock(NOW)
+    step = PricingStep(table, BOOK, clock)
+    step.restore([0])
+    for offset, days in enumerate((0, 1)):
+        step.accept(record(a_call(started_at=NOW - timedelta(days=days)), offset))
+    step.take()
+    for days, left in ((SEEN_DAYS - 1, 2), (1, 1), (1, 0)):
+        clock.advance(86_400 * days)
+        step.take()
+        assert len(table.entries) == left
 
 
 def test_a_started_call_leads_to_nothing_yet() -> None:
     step = pricing()
     step.accept(record(CallStarted(a_call().call)))
-    assert step.take() == ([], [])
+    assert step.take().records == []
 
 
 def test_what_pricing_cannot_use_is_buried_with_the_reason() -> None:
@@ -191,7 +214,6 @@ def test_a_charge_is_stored_and_its_state_published() -> None:
     (state,) = data(work.records)
     assert isinstance(state, BudgetStateChanged)
     assert (state.spent_usd, state.call_id) == (Decimal(4), "call-0")
-    assert len(work.stored) == 2
     assert len(balances.entries) == len(budgets.entries) == 1
 
 
