@@ -11,12 +11,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from ingest.clock import Clock
 from ingest.errors import Unavailable
 
 _LOG = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
+_GOOD_RUN_S = 60.0
 
 Load = Callable[[], Awaitable[None]]
 """Waits for the warehouse, brings its schema up to date and loads without an end. Raises Unavailable when something it
@@ -26,8 +28,9 @@ needs goes away; may then be called again."""
 class Loading:
     """Runs `load` between `start` and `stop`. An error other than Unavailable goes to `fail`."""
 
-    def __init__(self, load: Load, fail: Callable[[BaseException], None]) -> None:
+    def __init__(self, load: Load, fail: Callable[[BaseException], None], clock: Clock) -> None:
         self._load = load
+        self._clock = clock
         self._fail = fail
         self._task: asyncio.Task[None] | None = None
 
@@ -44,6 +47,7 @@ class Loading:
     async def _run(self) -> None:
         pause = _FIRST_PAUSE_S
         while True:
+            began = self._clock.monotonic()
             try:
                 await self._load()
             except Unavailable as reason:
@@ -51,5 +55,7 @@ class Loading:
             except Exception as error:
                 self._fail(error)
                 raise
+            if self._clock.monotonic() - began > _GOOD_RUN_S:
+                pause = _FIRST_PAUSE_S
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from faust.types import TP
+from faust.exceptions import ConsistencyError
 
 from ingest.clock import Clock
-from ingest.errors import Halted
+from ingest.errors import Halted, LogUnavailable
 from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
+from ingest.kafka.lag import GroupLag
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.pricing.book import PriceBook
 from ingest.topics import TOPICS
@@ -41,7 +43,7 @@ class WorkerProcess:
     ) -> None:
         self._settings = settings
         self._book = book
-        self._loading = Loading(load, fail)
+        self._loading = Loading(load, fail, clock)
         self._clock = clock
         self._fail = fail
 
@@ -53,7 +55,7 @@ class WorkerProcess:
         name = f"spendstream-{settings.name}-out"
         async with KafkaPublisher(settings.kafka, name, _PUBLISH_TIMEOUT_S) as publisher:
             worker = create_app(settings, state, self._book, publisher, self._clock, self._fail)
-            async with self._running(worker):
+            async with self._running(worker, state):
                 _LOG.info("ready: pricing calls and keeping budgets as %s", settings.name)
                 await stop.wait()
 
@@ -79,14 +81,15 @@ class WorkerProcess:
         return state
 
     @asynccontextmanager
-    async def _running(self, worker: Worker) -> AsyncIterator[None]:
+    async def _running(self, worker: Worker, state: Path) -> AsyncIterator[None]:
+        crashing = asyncio.create_task(self._report_crash(worker, state))
         for stage in worker.stages:
             stage.start()
         await worker.app.start()
         self._loading.start()
         await worker.app.tables.wait_until_recovery_completed()
         watching = asyncio.create_task(self._watch(worker))
-        crashing = asyncio.create_task(self._report_crash(worker))
+        watching.add_done_callback(self._watch_ended)
         yield
         watching.cancel()
         crashing.cancel()
@@ -96,26 +99,43 @@ class WorkerProcess:
         await worker.app.stop()
 
     async def _watch(self, worker: Worker) -> None:
+        """Asks the broker itself how far the group has come: a consumer that no longer fetches sees no work."""
+        group, topics = worker.app.conf.id, {stage.topic for stage in worker.stages}
+        while True:
+            try:
+                async with GroupLag(self._settings.kafka, group, topics) as lag:
+                    await self._look_on(lag, worker)
+            except LogUnavailable as reason:
+                # Nobody gets anything done while Kafka is away.
+                _LOG.debug("nobody is watched for now: %s", reason)
+            await asyncio.sleep(_WATCH_EVERY_S)
+
+    async def _look_on(self, lag: GroupLag, worker: Worker) -> None:
         watch = Watch()
         while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
-            standstill = watch.look(_progress(worker), self._clock.monotonic())
+            found = {tp: Progress(*progress) for tp, progress in (await lag.ask()).items()}
+            # What was stored before a crash, and is known here from the tables, may not have been committed.
+            for tp, stored in worker.app.consumer._committed_offset.items():
+                if tp in found and stored:
+                    found[tp] = Progress(max(found[tp].done, stored), found[tp].wanted)
+            named = {f"{tp.topic}/{tp.partition}": progress for tp, progress in found.items()}
+            standstill = watch.look(named, self._clock.monotonic())
             if standstill is not None:
                 self._fail(Halted(standstill))
+            await asyncio.sleep(_WATCH_EVERY_S)
 
-    async def _report_crash(self, worker: Worker) -> None:
+    def _watch_ended(self, watching: asyncio.Task[None]) -> None:
+        """Without its watchdog a worker may stand still unseen."""
+        if not watching.cancelled() and (error := watching.exception()) is not None:
+            self._fail(error)
+
+    async def _report_crash(self, worker: Worker, state: Path) -> None:
         await worker.app.wait_until_stopped()
-        self._fail(worker.app.crash_reason or Halted("the Faust app stopped by itself"))
-
-
-def _progress(worker: Worker) -> dict[str, Progress]:
-    """Of each partition: what is read of what is there, and what is committed of what is read."""
-    consumer, found = worker.app.consumer, {}
-    for stage in worker.stages:
-        for tp in [tp for tp in consumer.assignment() if tp.topic == stage.topic]:
-            read, end = stage.read.due(tp.partition), consumer.highwater(tp)
-            # Every answer to a fetch tells the end: none for a long time means that nothing is fetched.
-            found[f"reading {tp.topic}/{tp.partition}"] = Progress(read, read + 1 if end is None else end)
-            committed = consumer._committed_offset[TP(tp.topic, tp.partition)] or 0
-            found[f"committing {tp.topic}/{tp.partition}"] = Progress(committed, read)
-    return found
+        reason = worker.app.crash_reason or Halted("the Faust app stopped by itself")
+        if isinstance(reason, ConsistencyError):
+            shutil.rmtree(state)
+            reason = Halted(
+                "the tables on disk are ahead of Kafka, whose data was removed or replaced: they were cleared"
+                " and will be read from the log again"
+            )
+        self._fail(reason)

@@ -18,7 +18,7 @@ from functools import partial
 from ingest.clock import Clock
 from ingest.errors import Halted, InvalidInput, Unavailable
 from ingest.events.dead_letters import DeadLetter
-from ingest.log import PartitionReader
+from ingest.log import PartitionReader, Positions
 from warehouse.destinations import Destination
 from warehouse.errors import WarehouseRefused
 from warehouse.gathering import Batch, Gathering, Limits, Mark
@@ -34,8 +34,16 @@ DeadLetterSink = Callable[[Sequence[DeadLetter]], Awaitable[None]]
 """Returns once all letters are on the log; raises Unavailable. A letter may be sent again."""
 
 _LONGEST_READ_S = 0.5
+_ANSWER_S = 10.0
+"""How long the broker may take to say where partitions end."""
+_STANDSTILL_S = 20.0
+"""How long a reader may give out nothing although there is something to read."""
 _SETTLING_SHARE = 4
 """Settling may take one part in so many and one of the time: recomputing a busy hour every second would leave no room."""
+
+
+class _Standstill(Unavailable):
+    """The reader has lost its way; loading begins anew with another one."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ class Loader:
         self._recorded: dict[int, Mark] = {}
         self._settle_at = 0.0
         self._report_at = 0.0
+        self._idle_since = clock.monotonic()
 
     async def run(self) -> None:
         """Load without an end, until cancelled.
@@ -90,6 +99,8 @@ class Loader:
     async def step(self) -> None:
         """Read once, and do whatever is due by then."""
         found = await self._reader.read(self._gathering.room, self._until_due())
+        if found:
+            self._idle_since = self._clock.monotonic()
         new, known = self._positions.verified(found)
         self._recorded.update(known)
         self._gathering.add(new, self._clock.monotonic())
@@ -152,13 +163,31 @@ class Loader:
         """Progress is told, not kept: a report that fails is replaced by the next one."""
         asked_at = self._clock.now()
         try:
-            ends = await self._reader.ends()
+            async with asyncio.timeout(_ANSWER_S):
+                ends = await self._reader.ends()
             known = {**self._positions.unverified, **self._recorded}
             self._positions.check_ends(ends, {partition: mark.position for partition, mark in known.items()})
             await asyncio.to_thread(self._progress.report, known, ends, asked_at)
+            self._check_idleness({partition: mark.position for partition, mark in known.items()}, ends)
+        except TimeoutError:
+            _LOG.debug("the ends of %s were not told within %g seconds", self._destination.topic, _ANSWER_S)
+        except _Standstill:
+            raise
         except Unavailable as reason:
             _LOG.debug("progress of %s was not reported: %s", self._destination.topic, reason)
         self._report_at = self._clock.monotonic() + self._pace.report_s
+
+    def _check_idleness(self, known: Positions, ends: Positions) -> None:
+        """A reader that gives out nothing although something is there has lost its way: its successor has not."""
+        behind = [partition for partition, end in ends.items() if end > known.get(partition, 0)]
+        idle_s = self._clock.monotonic() - self._idle_since
+        if not behind or self._stored or self._gathering.due_in(self._clock.monotonic()) is not None:
+            self._idle_since = self._clock.monotonic()
+        elif idle_s > _STANDSTILL_S:
+            raise _Standstill(
+                f"nothing of {self._destination.topic} was read for {idle_s:.0f} seconds although partition"
+                f" {behind[0]} goes on to {ends[behind[0]]} and is stored up to {known.get(behind[0], 0)}"
+            )
 
     async def _in_thread(self, what: str, work: Callable[..., None], *arguments: object) -> None:
         """Do blocking `work` with patience. Raises Halted when the warehouse refuses it."""

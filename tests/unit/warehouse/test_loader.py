@@ -77,6 +77,11 @@ class TellingReader(MemoryReader):
         super().__init__(log, TOPIC, positions.start)
         self._story = story
         self.lost = 0
+        self.is_lost = False
+
+    @override
+    async def read(self, max_records: int, timeout_s: float) -> Mapping[int, Sequence[Record]]:
+        return {} if self.is_lost else await super().read(max_records, timeout_s)
 
     @override
     async def commit(self, positions: Positions) -> None:
@@ -203,3 +208,30 @@ def test_a_log_that_lost_its_end_halts_the_loader() -> None:
     trial.reader.lost = 1
     with pytest.raises(Halted, match="ends at offset 1, but was stored up to 2"):
         trial.after()
+
+
+def test_a_reader_that_lost_its_way_is_given_up() -> None:
+    async def scenario(trial: Trial) -> None:
+        await trial.write("one")
+        trial.reader.is_lost = True
+        await trial.loader.step()
+        trial.clock.advance(19.0)
+        await trial.loader.step()
+        trial.clock.advance(2.0)
+        with pytest.raises(
+            Unavailable, match=r"nothing of llm\.costs was read for 21 seconds although partition 0"
+        ):
+            await trial.loader.step()
+
+    asyncio.run(scenario(Trial()))
+
+
+def test_a_topic_on_which_nothing_happens_is_no_standstill() -> None:
+    async def scenario(trial: Trial) -> None:
+        await trial.write("one")
+        await trial.loader.step()
+        for _ in range(3):
+            trial.clock.advance(60.0)
+            await trial.loader.step()
+
+    asyncio.run(scenario(Trial()))
