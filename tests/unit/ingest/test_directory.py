@@ -45,6 +45,28 @@ def test_a_scope_covers_what_matches_in_every_dimension(scope: dict[str, str], c
     assert BudgetScope(**scope).covers(WHO, "openai", "gpt-4o") is covered
 
 
+@pytest.mark.parametrize(
+    ("budgeted", "asked", "covered"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4o", "GPT-4o", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o-mini", "gpt-4o", False),
+        ("gpt-4o-2024-08-06", "gpt-4o", False),
+        ("claude-haiku-4-5", "claude-haiku-4-5-20251001", True),
+        ("mistral-small", "mistral-small-latest", True),
+        ("mistral-small", "mistral-small-2506", True),
+        ("gemini-2.5-flash", "models/gemini-2.5-flash", True),
+        ("gemini-2.5-flash", "gemini-2.5-flash-lite", False),
+        ("o3", "o3-mini", False),
+    ],
+)
+def test_a_budget_on_a_model_is_not_evaded_by_another_spelling(
+    budgeted: str, asked: str, covered: bool
+) -> None:
+    assert BudgetScope(model=budgeted).covers(WHO, "any", asked) is covered
+
+
 def test_the_newest_event_of_an_entity_is_its_state() -> None:
     directory = Directory()
     issued = KeyIssued("k1", hash_key("secret"), "search", AT)
