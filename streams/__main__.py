@@ -14,6 +14,7 @@ import typer
 from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import InvalidSetting, SpendstreamError
+from streams.quiet import LIBRARIES, OncePerWhile
 from streams.settings import WorkerSettings
 from streams.supervisor import NO_RESTART, Restarts, Supervisor
 
@@ -75,13 +76,15 @@ def _die(error: BaseException) -> None:
     else:
         _LOG.error("the worker cannot go on", exc_info=error)
     logging.shutdown()
-    os._exit(1)
+    os._exit(NO_RESTART if isinstance(error, InvalidSetting) else 1)
 
 
 def _settings() -> WorkerSettings:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for name in ("faust", "mode", "aiokafka", "streams.agents.consumer"):
+    for name in (*LIBRARIES, "streams.agents.consumer"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(OncePerWhile(SystemClock()))
     try:
         return WorkerSettings.from_environ(Environ(process_environ()))
     except InvalidSetting as reason:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from faust.exceptions import ConsistencyError
 
+from ingest.broker.locks import FileLock
 from ingest.clock import Clock
-from ingest.errors import Halted, LogUnavailable
+from ingest.errors import Halted, InvalidSetting, LogUnavailable
 from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
 from ingest.kafka.lag import GroupLag
 from ingest.kafka.publisher import KafkaPublisher
@@ -33,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 _WATCH_EVERY_S = 5.0
 _PUBLISH_TIMEOUT_S = 20.0
+_PREDECESSOR_S = 8.0
 
 
 class WorkerProcess:
@@ -78,7 +80,20 @@ class WorkerProcess:
         await create_topics(kafka, TOPICS)
         state = self._settings.state(await cluster_id(kafka))
         await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
+        await self._take(FileLock(state.with_name(f"{state.name}.lock")))
         return state
+
+    async def _take(self, lock: FileLock) -> None:
+        """One worker of a name at a time. The one before may still be ending; it has a few seconds."""
+        self._lock = lock
+        deadline = self._clock.monotonic() + _PREDECESSOR_S
+        while not lock.try_acquire():
+            if self._clock.monotonic() > deadline:
+                raise InvalidSetting(
+                    f"a worker named {self._settings.name} is running on {self._settings.home} already;"
+                    " give each worker its own SPENDSTREAM_WORKER"
+                )
+            await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def _running(self, worker: Worker, state: Path) -> AsyncIterator[None]:
@@ -91,8 +106,9 @@ class WorkerProcess:
         watching = asyncio.create_task(self._watch(worker))
         watching.add_done_callback(self._watch_ended)
         yield
-        watching.cancel()
-        crashing.cancel()
+        for task in (watching, crashing):
+            task.cancel()
+        await asyncio.wait({watching, crashing})
         await self._loading.stop()
         for stage in worker.stages:
             await stage.stop()
@@ -102,13 +118,13 @@ class WorkerProcess:
         """Asks the broker itself how far the group has come: a consumer that no longer fetches sees no work."""
         group, topics = worker.app.conf.id, {stage.topic for stage in worker.stages}
         while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
             try:
                 async with GroupLag(self._settings.kafka, group, topics) as lag:
                     await self._look_on(lag, worker)
             except LogUnavailable as reason:
                 # Nobody gets anything done while Kafka is away.
                 _LOG.debug("nobody is watched for now: %s", reason)
-            await asyncio.sleep(_WATCH_EVERY_S)
 
     async def _look_on(self, lag: GroupLag, worker: Worker) -> None:
         watch = Watch()

@@ -47,6 +47,9 @@ class GroupLag:
         except (KafkaError, OSError) as reason:
             await self._stop()
             raise LogUnavailable(f"no Kafka broker answered at {self._bootstrap}: {reason!r}") from reason
+        except asyncio.CancelledError:
+            await self._stop()
+            raise
         return self
 
     async def __aexit__(
