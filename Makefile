@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 HOME_DIR := $(or $(SPENDSTREAM_HOME),$(CURDIR)/.spendstream)
-SIMULATOR_PORT ?= 9180
+SIMULATOR_PORT ?= $(or $(SPENDSTREAM_SIMULATOR_PORT),9180)
 PROCESSES := kafka warehouse gateway worker dashboard ready
 SOURCES := ingest streams warehouse dashboard gateway_shim tests bench
 
@@ -31,6 +31,7 @@ up: $(VENV)/.ready  ## run Kafka, the warehouse, the gateway, the worker and the
 demo: export SPENDSTREAM_HOME := $(HOME_DIR)/demo
 demo: export SPENDSTREAM_CACHE ?= $(HOME_DIR)/cache
 demo: export SPENDSTREAM_SIMULATOR_PORT := $(SIMULATOR_PORT)
+demo: export SPENDSTREAM_SIMULATOR_ERROR_RATE ?= 0.02
 demo: export SPENDSTREAM_UPSTREAM_OPENAI := http://127.0.0.1:$(SIMULATOR_PORT)/openai
 demo: export SPENDSTREAM_UPSTREAM_ANTHROPIC := http://127.0.0.1:$(SIMULATOR_PORT)/anthropic
 demo: export SPENDSTREAM_UPSTREAM_MISTRAL := http://127.0.0.1:$(SIMULATOR_PORT)/mistral

@@ -27,6 +27,8 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-se
 _WIDTH = {Bucket.HOUR: timedelta(hours=1), Bucket.DAY: timedelta(days=1)}
 _STEPS = tuple(timedelta(hours=hours) for hours in (3, 6, 12, 24, 48, 168, 336, 744, 1488, 2976))
 _MOST_TICKS = 8
+_GAP = 0.22
+"""Share of a bucket that is empty beside its bar."""
 _BESIDE: dict[str, Any] = {"showarrow": False, "xanchor": "left", "align": "left"}
 _HOVER_TIME = {Bucket.HOUR: "%a %-d %b %H:%M", Bucket.DAY: "%a %-d %b"}
 
@@ -39,7 +41,7 @@ def spend_by_team(
     `frame` is an answer to `SpendByTeam`. The dearest seven teams have bars of their own, the rest share one.
     """
     width = _WIDTH[period.bucket]
-    figure = go.Figure(layout=_layout(scheme, barmode="stack", hovermode="x unified", bargap=0.22))
+    figure = go.Figure(layout=_layout(scheme, barmode="stack", hovermode="x unified", bargap=_GAP))
     for team, amounts in team_series(frame).items():
         starts = list(amounts)
         hatched = ["/" if start <= period.now < start + width else "" for start in starts]
@@ -50,6 +52,8 @@ def spend_by_team(
             y=[float(amount) for amount in amounts.values()],
             xperiod=width / timedelta(milliseconds=1),
             xperiodalignment="middle",
+            # Said, since Plotly takes a bar that has no neighbour for a hairline.
+            width=(1 - _GAP) * (width / timedelta(milliseconds=1)),
             customdata=[formatting.money(amount) for amount in amounts.values()],
             hovertemplate="%{customdata}",
             marker={

@@ -18,8 +18,10 @@ from warehouse.rollup import Difference, Rollup
 SETTLED_S = 15.0
 """An hour whose newest call was stored this many seconds ago must agree with the rollup."""
 
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2106, 1, 1, tzinfo=UTC)
+# All that ClickHouse's DateTime holds, although the loader takes no call so early or late: what somebody else wrote into
+# the tables is to be found, too.
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,8 @@ def listen_on(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            f"the simulated providers cannot listen on {host}:{port}: {error.strerror}"
+            f"the simulated providers cannot listen on {host}:{port} ({error.strerror}); stop what uses it, or choose"
+            " another port with SPENDSTREAM_SIMULATOR_PORT"
         ) from error
     return listener
 

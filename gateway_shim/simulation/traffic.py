@@ -143,13 +143,14 @@ class _Traffic:
 
     async def _send(self, call: OutgoingCall, pace: Pace, leaves: bool) -> None:
         url = self._settings.gateway_url.rstrip("/") + call.path
+        was_slow = pace.slow
         try:
             async with self._session.post(url, data=call.body, headers=call.headers) as response:
                 self._up()
                 if response.status >= 400:
                     self._refused(response, await response.read(), pace)
                     return
-                pace.answered()
+                pace.answered(was_slow)
                 await self._read(response, leaves)
         except aiohttp.ClientConnectorError as error:
             self.count.failed += 1

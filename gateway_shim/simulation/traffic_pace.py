@@ -69,8 +69,8 @@ class Pace:
             self.say(f"{self.team.name}: its key is not taken ({message})")
         self.slow = True
 
-    def answered(self) -> None:
-        """A call came through."""
-        if self.slow:
+    def answered(self, was_slow: bool) -> None:
+        """A call came through. Only one that was sent while slow (`was_slow`) ends it: others were admitted before."""
+        if self.slow and was_slow:
             self.say(f"{self.team.name}: served again")
-        self.slow = False
+            self.slow = False

@@ -113,13 +113,14 @@ def test_the_message_is_found_in_every_shape(body: bytes, message: str) -> None:
 def test_a_team_slows_down_once_and_recovers_once() -> None:
     said: list[str] = []
     pace = Pace(TEAMS[1], said.append)
-    pace.answered()
+    pace.answered(was_slow=False)
     assert (pace.factor, said) == (1.0, [])
     for _ in range(3):
         pace.refused("the budget is spent")
-    assert pace.factor == 0.1
+    pace.answered(was_slow=False)  # was on its way when the budget was spent
+    assert (pace.factor, len(said)) == (0.1, 1)
     for _ in range(3):
-        pace.answered()
+        pace.answered(was_slow=True)
     assert pace.factor == 1.0
     assert said == ["code: refused by a budget and slowing down (the budget is spent)", "code: served again"]
 
