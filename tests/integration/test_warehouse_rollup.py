@@ -169,7 +169,9 @@ def test_a_call_that_stands_in_two_places_is_found(warehouse: Client) -> None:
 
 @pytest.mark.parametrize("started_at", ["1970-01-01 00:00:00", "2105-12-31 23:00:00"])
 def test_a_row_of_somebody_else_is_found_however_early_or_late(warehouse: Client, started_at: str) -> None:
-    warehouse.execute(f"INSERT INTO calls_raw (call_id, team, started_at) VALUES ('x', 'search', '{started_at}')")
+    warehouse.execute(
+        f"INSERT INTO calls_raw (call_id, team, started_at) VALUES ('x', 'search', '{started_at}')"
+    )
     found = reconcile(warehouse, datetime.now(UTC) + timedelta(seconds=SETTLED_S + 60))
     assert (found.calls.calls, found.rollup.calls) == (1, 0)
     assert not found.agrees

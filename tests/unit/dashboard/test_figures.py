@@ -59,7 +59,9 @@ def test_the_unfinished_day_is_hatched_and_no_other() -> None:
 
 def test_a_bar_without_neighbours_is_as_wide_as_one_among_many() -> None:
     (alone,) = spend_by_team(by_team((at(24), "code", "1")), PERIOD, {}, LIGHT).data
-    (first, *_) = spend_by_team(by_team(*((at(day), "code", "1") for day in (22, 23, 24))), PERIOD, {}, LIGHT).data
+    (first, *_) = spend_by_team(
+        by_team(*((at(day), "code", "1") for day in (22, 23, 24))), PERIOD, {}, LIGHT
+    ).data
     assert alone.width == first.width == pytest.approx(0.78 * 24 * 60 * 60 * 1000)
     (hour,) = spend_by_team(by_team((at(24, 9), "code", "1")), TODAY, {}, LIGHT).data
     assert hour.width == pytest.approx(0.78 * 60 * 60 * 1000)
