@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from gateway_shim.admin.shapes import BudgetIn, KeyIn, Name, Strict
+from gateway_shim.admin.shapes import BudgetIn, KeyIn, Name, Strict, in_words
 from gateway_shim.admin_client import AdminClient
 from ingest.errors import InvalidInput
 
@@ -46,7 +46,7 @@ def read_declaration(file: Path) -> Declaration:
     except ValidationError as reason:
         first = reason.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{file}: {where}: {first['msg']}") from None
+        raise InvalidInput(f"{file}: {where}: {in_words(first)}") from None
 
 
 def apply_declaration(wanted: Declaration, client: AdminClient) -> Iterator[str]:

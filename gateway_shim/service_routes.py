@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gateway_shim.admin.changes import NotFound
 from gateway_shim.admin.docs_page import docs_page
+from gateway_shim.admin.shapes import in_words
 from gateway_shim.health import health
 from gateway_shim.parts import Parts
 from ingest.errors import InvalidInput, Unavailable
@@ -72,7 +73,8 @@ def add_error_answers(api: FastAPI) -> None:
         if first["type"] == "json_invalid":
             return _problem(422, f"the body is no JSON: {first['ctx']['error']}")
         where = ".".join(str(part) for part in first["loc"] if part not in _NO_PLACES)
-        return _problem(422, f"{where}: {first['msg']}" if where else str(first["msg"]))
+        sentence = in_words(first)
+        return _problem(422, f"{where}: {sentence}" if where else sentence)
 
     @api.exception_handler(HTTPException)
     async def other(request: Request, reason: HTTPException) -> JSONResponse:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from ingest.governance.budgets import BudgetMode
 
-Name = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=200, pattern=r"^[^\s/\x00-\x1f](?:[^/\x00-\x1f]*[^\s/\x00-\x1f])?$"
-    ),
-]
+_NAME_PATTERN = r"^[^\s/\x00-\x1f](?:[^/\x00-\x1f]*[^\s/\x00-\x1f])?$"
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NAME_PATTERN)]
 """1 to 200 characters, no slash or control character, no blank at either end."""
 OptionalText = Annotated[str, StringConstraints(max_length=200)]
-Money = Annotated[str, StringConstraints(max_length=40, pattern=r"^[0-9]+(\.[0-9]{1,12})?$")]
+_MONEY_PATTERN = r"^[0-9]+(\.[0-9]{1,12})?$"
+Money = Annotated[str, StringConstraints(max_length=40, pattern=_MONEY_PATTERN)]
 """US dollars, such as `10.00`."""
+
+
+_PATTERNS_IN_WORDS = {
+    _MONEY_PATTERN: "is no amount of US dollars such as 10.00: digits, and at most 12 places after a point",
+    _NAME_PATTERN: "is no name: a slash, a control character or a blank at either end is not allowed",
+}
+
+
+def in_words(error: Mapping[str, Any]) -> str:
+    """What is wrong, from one of pydantic's errors, in a sentence that shows no regular expression."""
+    words = _PATTERNS_IN_WORDS.get(error.get("ctx", {}).get("pattern", ""))
+    return f"{error['input']!r} {words}" if words else str(error["msg"])
 
 
 class Strict(BaseModel):

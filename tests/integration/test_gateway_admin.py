@@ -146,7 +146,7 @@ def _budgets(gateway: RunningGateway) -> list[Any]:
         ({"mode": "hard"}, "mode 'hard' is not offered yet"),
         ({"limit_usd": 10.5}, "limit_usd"),
         ({"limit_usd": "-1"}, "limit_usd"),
-        ({"limit_usd": "ten"}, "limit_usd"),
+        ({"limit_usd": "ten"}, "limit_usd: 'ten' is no amount of US dollars such as 10.00"),
         ({"window": "fortnight"}, "window 'fortnight'"),
         ({"window": "P1Y"}, "window 'P1Y'"),
         ({"window": f"P{'9' * 20}D"}, "at most 3660 days"),
@@ -156,7 +156,7 @@ def _budgets(gateway: RunningGateway) -> list[Any]:
         ({"scope": {"team": 5}}, "scope.team"),
         ({"warn_at": [0]}, "warn_at"),
         ({"name": ""}, "name"),
-        ({"name": "a/b"}, "name"),
+        ({"name": "a/b"}, "name: 'a/b' is no name: a slash"),
         ({"name": "x" * 201}, "name"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -282,7 +282,7 @@ def test_applying_a_file_twice_changes_nothing_more(
     [
         ("teams: [a\n", "is no YAML"),
         ("surprise: 1\n", "surprise"),
-        ("budgets:\n  - {name: x, scope: {team: y}, limit_usd: lots}\n", "budgets.0.limit_usd"),
+        ("budgets:\n  - {name: x, scope: {team: y}, limit_usd: lots}\n", "'lots' is no amount of US dollars"),
         ("- a\n", "dictionary"),
     ],
 )
