@@ -40,9 +40,6 @@ def process() -> None:
     # Faust's consumer makes the loop of its thread by the policy; a loop factory would reach only the main one.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(_run(settings))
-    logging.shutdown()
-    # Faust and RocksDB may leave threads behind that nobody waits for.
-    os._exit(0)
 
 
 async def _run(settings: WorkerSettings) -> None:
@@ -60,6 +57,9 @@ async def _run(settings: WorkerSettings) -> None:
         await WorkerProcess(settings, GenaiPriceBook(), lambda: load(loading, clock), clock, _die).run(stop)
     except SpendstreamError as error:
         _die(error)
+    # Threads may still be busy (a question to the warehouse, RocksDB): nothing is left that would be worth the wait.
+    logging.shutdown()
+    os._exit(0)
 
 
 def _until_orphaned(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
