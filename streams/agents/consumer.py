@@ -50,47 +50,51 @@ class _Thread(AIOKafkaConsumerThread):
         return consumer
 
 
-def led_by(positions: StoredPositions, patient_topics: frozenset[str]) -> type[Consumer]:
-    """The class of a consumer that begins where `positions` says. A backlog of `patient_topics` keeps nothing waiting:
-    Faust works off whatever it has fetched before it looks for anything else."""
+class PositionedConsumer(Consumer):
+    """Begins where `positions` says. A backlog of `patient_topics` keeps nothing waiting: Faust works off whatever it has
+    fetched before it looks for anything else."""
 
-    class PositionedConsumer(Consumer):
-        @override
-        def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-            thread = _Thread(self, loop=self.loop, beacon=self.beacon)
-            thread.patient_topics = patient_topics
-            return thread
+    positions: StoredPositions
+    patient_topics: frozenset[str] = frozenset()
 
-        @override
-        async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-            # A copy: the set changes while the fetch waits, and an empty one means "all" to the fetcher.
-            active = set(active_partitions or ())
-            # The last fetch of a recovery waits for nothing that could come, and the first of the streams waits for it.
-            is_recovery = all(map(self._is_changelog_tp, active))
-            return await super()._getmany(active, min(timeout, _RECOVERY_WAIT_S) if is_recovery else timeout)
+    @override
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        thread = _Thread(self, loop=self.loop, beacon=self.beacon)
+        thread.patient_topics = self.patient_topics
+        return thread
 
-        @override
-        async def perform_seek(self) -> None:
-            stored = dict(positions(self.assignment()))
-            await self._thread.call_thread(self._go_to, stored)
-            self._committed_offset.update(stored)
+    @override
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        # A copy: the set changes while the fetch waits, and an empty one means "all" to the fetcher.
+        active = set(active_partitions or ())
+        # The last fetch of a recovery waits for nothing that could come, and the first of the streams waits for it.
+        is_recovery = all(map(self._is_changelog_tp, active))
+        return await super()._getmany(active, min(timeout, _RECOVERY_WAIT_S) if is_recovery else timeout)
 
-        @override
-        async def _commit_offsets(
-            self, offsets: Mapping[TP, int], start_new_transaction: bool = True
-        ) -> bool:
-            # Faust first waits until its producer has nothing to send, which under load is never. What is acknowledged
-            # here is durable already.
-            ours = self.assignment()
-            reached = {tp: offset for tp, offset in offsets.items() if tp in ours}
-            did_commit = bool(reached) and await self._commit(reached)
-            self._committed_offset.update(reached)
-            return did_commit
+    @override
+    async def perform_seek(self) -> None:
+        stored = dict(self.positions(self.assignment()))
+        await self._thread.call_thread(self._go_to, stored)
+        self._committed_offset.update(stored)
 
-        async def _go_to(self, stored: Mapping[TP, int]) -> None:
-            consumer: Any = self._thread._ensure_consumer()
-            for tp, offset in stored.items():
-                consumer.seek(tp, offset)
-                self._read_offset[tp] = offset or None
+    @override
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        # Faust first waits until its producer has nothing to send, which under load is never. What is acknowledged
+        # here is durable already.
+        ours = self.assignment()
+        reached = {tp: offset for tp, offset in offsets.items() if tp in ours}
+        did_commit = bool(reached) and await self._commit(reached)
+        self._committed_offset.update(reached)
+        return did_commit
 
-    return PositionedConsumer
+    async def _go_to(self, stored: Mapping[TP, int]) -> None:
+        consumer: Any = self._thread._ensure_consumer()
+        for tp, offset in stored.items():
+            consumer.seek(tp, offset)
+            self._read_offset[tp] = offset or None
+
+
+def led_by(positions: StoredPositions, patient_topics: frozenset[str]) -> type[PositionedConsumer]:
+    """The class of a consumer with these attributes; Faust makes the object."""
+    attributes = {"positions": staticmethod(positions), "patient_topics": patient_topics}
+    return type("LedConsumer", (PositionedConsumer,), attributes)
