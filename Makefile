@@ -15,8 +15,9 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Ctrl-C reaches make, the shell and honcho at once: the shell waits (trap), honcho stops its children and answers 130
 # (143 for SIGTERM), and that is a good end.
+# A closed terminal (SIGHUP) ends honcho; its children have sessions of their own and end with their parent.
 define run_processes
-	@trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
+	@export SPENDSTREAM_STOP_WITH_PARENT=1; trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
 endef
 
 .PHONY: help up demo test check unit integration e2e format lock bench clean

@@ -11,6 +11,7 @@ from types import FrameType
 from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import SpendstreamError
+from ingest.orphans import stop_with_parent
 
 _QUERY_S = 20.0
 
@@ -69,4 +70,5 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    stop_with_parent(Environ(process_environ()))
     sys.exit(main())

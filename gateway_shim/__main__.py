@@ -19,7 +19,7 @@ from gateway_shim.admin_client import AdminClient
 from gateway_shim.app import LogConnection, create_app
 from gateway_shim.cli import add_commands
 from gateway_shim.demo import import_past, set_up
-from gateway_shim.ready import Part, Waiting, banner, first_key, without_credentials
+from gateway_shim.ready import Part, Waiting, banner, first_key, without_credentials, worker_is_ready
 from gateway_shim.secret_files import read_secret
 from gateway_shim.serving import listen, make_server
 from gateway_shim.settings import GatewaySettings, read_settings
@@ -32,6 +32,7 @@ from ingest.errors import InvalidInput, LogUnavailable, SpendstreamError
 from ingest.kafka.admin import create_topics, wait_for_broker
 from ingest.kafka.follower import KafkaFollower
 from ingest.kafka.publisher import KafkaPublisher
+from ingest.orphans import stop_with_parent
 from ingest.topics import TOPICS
 
 _LOG = logging.getLogger("gateway_shim")
@@ -63,6 +64,7 @@ def ready() -> None:
     waiting.wait(Part("the warehouse", f"{addresses['warehouse']}/ping"), patience_s=5.0)
     waiting.wait(Part("the gateway", f"{gateway}/health/ready"), patience_s=5.0)
     waiting.wait(Part("the dashboard", f"{addresses['dashboard']}/health"), patience_s=5.0)
+    waiting.until(lambda: worker_is_ready(settings.home), "the worker", patience_s=5.0)
     client = AdminClient(gateway, admin_token(settings.admin_token, settings.home))
     key, is_first_time = first_key(settings.home, client)
     _say(banner(settings, addresses, key, is_first_time))
@@ -211,4 +213,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    stop_with_parent(Environ(process_environ()))
     main()

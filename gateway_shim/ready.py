@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from gateway_shim.settings import GatewaySettings
 from ingest.clock import Clock
 
 KEY_FILE = "first-key"
+WORKER_MARK = "worker.ready"
 FIRST_TEAM = "default"
 _CHAT = {
     "openai": ("/v1/chat/completions", "gpt-4o-mini"),
@@ -46,11 +48,15 @@ class Waiting:
 
     def wait(self, part: Part, patience_s: float = 2.0) -> None:
         """Returns once `part` answers, however long that takes."""
+        self.until(lambda: _answers(part.url), f"{part.name} at {part.url}", patience_s)
+
+    def until(self, is_ready: Callable[[], bool], what: str, patience_s: float = 2.0) -> None:
+        """Returns once `is_ready`, however long that takes."""
         began, has_said = self._clock.monotonic(), False
-        while not _answers(part.url):
+        while not is_ready():
             if not has_said and self._clock.monotonic() - began > patience_s:
                 has_said = True
-                self._say(f"waiting for {part.name} at {part.url} …")
+                self._say(f"waiting for {what} …")
             self._sleep(0.1)
 
 
@@ -63,6 +69,16 @@ def first_key(home: Path, client: AdminClient) -> tuple[str, bool]:
     key = client.post("admin", "keys", body={"team": FIRST_TEAM, "name": KEY_FILE})["key"]
     write_secret(path, key)
     return key, True
+
+
+def worker_is_ready(home: Path) -> bool:
+    """Whether the worker of this home has said that it works, and lives (it writes its process id to `worker.ready`)."""
+    mark = home / WORKER_MARK
+    try:
+        os.kill(int(mark.read_text()), 0)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        return False
+    return True
 
 
 def without_credentials(address: str) -> str:

@@ -19,6 +19,7 @@ from ingest.errors import SpendstreamError
 from ingest.imports.command import register
 from ingest.kafka.admin import create_topics, wait_for_broker
 from ingest.kafka.publisher import KafkaPublisher
+from ingest.orphans import stop_with_parent
 from ingest.topics import TOPICS
 
 _PATIENCE_S = 3.0  # how long the broker waits for its clients to leave; honcho kills after 5
@@ -116,4 +117,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    stop_with_parent(Environ(process_environ()))
     main()

@@ -14,6 +14,7 @@ import typer
 from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import InvalidSetting, SpendstreamError
+from ingest.orphans import stop_with_parent
 from streams.quiet import LIBRARIES, OncePerWhile
 from streams.settings import WorkerSettings
 from streams.supervisor import NO_RESTART, Restarts, Supervisor
@@ -83,6 +84,8 @@ def _settings() -> WorkerSettings:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     for name in (*LIBRARIES, "streams.agents.consumer"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A broker that has just begun has no coordinator yet: no fault, and no news.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
     for handler in logging.getLogger().handlers:
         handler.addFilter(OncePerWhile(SystemClock()))
     try:
@@ -93,4 +96,5 @@ def _settings() -> WorkerSettings:
 
 
 if __name__ == "__main__":
+    stop_with_parent(Environ(process_environ()))
     app()

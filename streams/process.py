@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,8 @@ from streams.watch import Progress, Watch
 _LOG = logging.getLogger(__name__)
 
 _WATCH_EVERY_S = 5.0
+READY_MARK = "worker.ready"
+"""A file in the home that holds the process's id while it works; `make up` waits for it."""
 _PUBLISH_TIMEOUT_S = 20.0
 _PREDECESSOR_S = 8.0
 
@@ -59,7 +62,10 @@ class WorkerProcess:
             worker = create_app(settings, state, self._book, publisher, self._clock, self._fail)
             async with self._running(worker, state):
                 _LOG.info("ready: pricing calls and keeping budgets as %s", settings.name)
+                mark = settings.home / READY_MARK
+                await asyncio.to_thread(mark.write_text, f"{os.getpid()}\n")
                 await stop.wait()
+                await asyncio.to_thread(mark.unlink, missing_ok=True)
 
     async def _prepare(self, stop: asyncio.Event) -> Path | None:
         """Kafka is there, with every topic, and so is the directory for local tables; None when told to stop first."""

@@ -19,6 +19,7 @@ from ingest.environ import Environ, process_environ
 from ingest.errors import SpendstreamError
 from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
 from ingest.kafka.follower import KafkaFollower
+from ingest.orphans import stop_with_parent
 from ingest.topics import TOPICS, TopicName
 from warehouse import audit, migrations, positions, reconciliation, service
 from warehouse.client import Client, create_client
@@ -164,4 +165,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    stop_with_parent(Environ(process_environ()))
     main()
