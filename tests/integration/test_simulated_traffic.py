@@ -178,7 +178,10 @@ def test_a_port_in_use_is_one_clear_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Unavailable, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+        with pytest.raises(
+            Unavailable,
+            match=rf"cannot listen on 127.0.0.1:{port} \(Address already in use\); .*SPENDSTREAM_SIMULATOR_PORT",
+        ):
             asyncio.run(serve(SimulationSettings(), port))
 
 
