@@ -96,5 +96,10 @@ class PositionedConsumer(Consumer):
 
 def led_by(positions: StoredPositions, patient_topics: frozenset[str]) -> type[PositionedConsumer]:
     """The class of a consumer with these attributes; Faust makes the object."""
-    attributes = {"positions": staticmethod(positions), "patient_topics": patient_topics}
+    # `__module__` names its logger; without it that would be Python's `abc`.
+    attributes = {
+        "__module__": __name__,
+        "positions": staticmethod(positions),
+        "patient_topics": patient_topics,
+    }
     return type("LedConsumer", (PositionedConsumer,), attributes)
