@@ -12,7 +12,7 @@ from tests.e2e.conftest import Look
 from tests.e2e.sdk_calls import OPENAI_MODEL, Clients
 from tests.e2e.test_every_sdk import independent_cost
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TEAM = "crashes"
 

@@ -14,7 +14,7 @@ from genai_prices import Usage
 from tests.e2e.conftest import Look, decimal_sum
 from tests.e2e.sdk_calls import Clients, every_kind_of_call
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TEAM = "every-sdk"
 PRICE_PROVIDERS = {"gemini": "google"}

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import Look
 from tests.fixtures.processes import PROJECT_ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TRACE = PROJECT_ROOT.parent / "shared" / "data" / "azure_llm_trace_code_2023.csv"
 TEAM = "imported-code"
