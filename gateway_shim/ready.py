@@ -17,9 +17,9 @@ from gateway_shim.admin_client import AdminClient
 from gateway_shim.secret_files import read_secret, write_secret
 from gateway_shim.settings import GatewaySettings
 from ingest.clock import Clock
+from ingest.environ import WORKER_MARK
 
 KEY_FILE = "first-key"
-WORKER_MARK = "worker.ready"
 FIRST_TEAM = "default"
 _CHAT = {
     "openai": ("/v1/chat/completions", "gpt-4o-mini"),
@@ -76,8 +76,8 @@ def worker_is_ready(home: Path) -> bool:
     mark = home / WORKER_MARK
     try:
         os.kill(int(mark.read_text()), 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return False
+    except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
+        return False  # PermissionError: the number belongs to somebody else's process by now
     return True
 
 

@@ -45,11 +45,17 @@ def broker() -> None:
     raise SystemExit(asyncio.run(_run_broker(kafka)))
 
 
-async def _use_servers(bootstrap: str) -> None:
-    """Stands in for the embedded broker among the processes: a Procfile's process that ends takes the others along."""
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT from now on."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _use_servers(bootstrap: str) -> None:
+    """Stands in for the embedded broker among the processes: a Procfile's process that ends takes the others along."""
+    stopping = _told_to_stop()
     work = asyncio.create_task(_create(bootstrap, replication=1))
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -61,9 +67,7 @@ async def _use_servers(bootstrap: str) -> None:
 
 
 async def _run_broker(kafka: EmbeddedBroker) -> int:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = _told_to_stop()
     starting = asyncio.create_task(asyncio.to_thread(kafka.start))
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -12,6 +12,8 @@ from pathlib import Path
 from ingest.errors import InvalidSetting
 
 DEFAULT_HOME = ".spendstream"
+WORKER_MARK = "worker.ready"
+"""A file in the home that holds the worker's process id while it works; `make up` waits for it."""
 
 
 def process_environ() -> Mapping[str, str]:

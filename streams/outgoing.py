@@ -9,7 +9,6 @@ from __future__ import annotations
 from ingest.codec import encode_event
 from ingest.events.charges import BudgetRevised, ChargeSettled
 from ingest.events.costs import CallCosted
-from ingest.events.dead_letters import DeadLetter
 from ingest.events.states import BudgetStateChanged
 from ingest.ids import derived_id, new_id
 from ingest.log import Outgoing
@@ -59,10 +58,3 @@ def state_record(state: BudgetStateChanged) -> Outgoing:
     name = state.budget.name
     value = encode_event(state, id=new_id(), source=LEDGER, time=state.changed_at, subject=name)
     return Outgoing(TopicName.STATES, name, value)
-
-
-def letter_record(letter: DeadLetter, source: str) -> Outgoing:
-    """On `dead.letters`, by the topic that the letter stood on; `source` is the step that could not use it."""
-    stood_at = derived_id("letter", letter.topic, str(letter.partition), str(letter.offset))
-    value = encode_event(letter, id=stood_at, source=source, time=letter.seen_at, subject=letter.topic)
-    return Outgoing(TopicName.DEAD_LETTERS, letter.topic, value)

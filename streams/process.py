@@ -19,6 +19,7 @@ from faust.exceptions import ConsistencyError
 
 from ingest.broker.locks import FileLock
 from ingest.clock import Clock
+from ingest.environ import WORKER_MARK
 from ingest.errors import Halted, InvalidSetting, LogUnavailable
 from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
 from ingest.kafka.lag import GroupLag
@@ -34,8 +35,6 @@ from streams.watch import Progress, Watch
 _LOG = logging.getLogger(__name__)
 
 _WATCH_EVERY_S = 5.0
-READY_MARK = "worker.ready"
-"""A file in the home that holds the process's id while it works; `make up` waits for it."""
 _PUBLISH_TIMEOUT_S = 20.0
 _PREDECESSOR_S = 8.0
 
@@ -62,7 +61,7 @@ class WorkerProcess:
             worker = create_app(settings, state, self._book, publisher, self._clock, self._fail)
             async with self._running(worker, state):
                 _LOG.info("ready: pricing calls and keeping budgets as %s", settings.name)
-                mark = settings.home / READY_MARK
+                mark = settings.home / WORKER_MARK
                 await asyncio.to_thread(mark.write_text, f"{os.getpid()}\n")
                 await stop.wait()
                 await asyncio.to_thread(mark.unlink, missing_ok=True)

@@ -18,11 +18,11 @@ from functools import partial
 from ingest.clock import Clock
 from ingest.errors import Halted, InvalidInput, Unavailable
 from ingest.events.dead_letters import DeadLetter
+from ingest.letters import dead_letter
 from ingest.log import PartitionReader, Positions
 from warehouse.destinations import Destination
 from warehouse.errors import WarehouseRefused
 from warehouse.gathering import Batch, Gathering, Limits, Mark
-from warehouse.letters import letter_for
 from warehouse.patience import Patience, persist
 from warehouse.positions import StoredPositions
 from warehouse.progress import ProgressReporter
@@ -145,7 +145,7 @@ class Loader:
             try:
                 rows.append(self._destination.row(record))
             except InvalidInput as reason:
-                letters.append(letter_for(record, str(reason), self._clock.now()))
+                letters.append(dead_letter(record, str(reason), self._clock.now()))
         return rows, letters
 
     async def _settle(self) -> None:

@@ -10,9 +10,9 @@ from ingest.codec import decode_event
 from ingest.errors import DecodeError
 from ingest.events.charges import BudgetRevised
 from ingest.events.governance import BudgetDefined, BudgetDeleted
+from ingest.letters import dead_letter, letter_record
 from ingest.log import Outgoing, Record
-from streams.dead_letters import dead_letter
-from streams.outgoing import GOVERNANCE, letter_record, revision_record
+from streams.outgoing import GOVERNANCE, revision_record
 from streams.step import Work
 
 _LOG = logging.getLogger(__name__)

@@ -12,14 +12,14 @@ from ingest.codec import decode_event
 from ingest.errors import DecodeError, InvalidInput
 from ingest.events.charges import BudgetRevised, ChargeSettled
 from ingest.events.states import BudgetStateChanged
+from ingest.letters import dead_letter, letter_record
 from ingest.log import Outgoing, Record
 from streams.agents.tables import Table, encode
 from streams.budgets.balance import Balance
 from streams.budgets.ledger import BalanceKey, Ledger
 from streams.budgets.pacing import Pacer
 from streams.budgets.standing import Standing
-from streams.dead_letters import dead_letter
-from streams.outgoing import LEDGER, letter_record, state_record
+from streams.outgoing import LEDGER, state_record
 from streams.step import Work
 
 _LOG = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from ingest.codec import decode_event
 from ingest.errors import DecodeError
 from ingest.events.calls import Call, CallFinished, CallStarted
 from ingest.events.charges import SourcePosition
+from ingest.letters import LONGEST_VALUE, dead_letter, letter_record
 from ingest.log import Outgoing, Record
 from ingest.pricing.book import PriceBook
 from streams.agents.tables import Table
 from streams.charging import charges_for
 from streams.costing import cost_call
-from streams.dead_letters import LONGEST_VALUE, dead_letter
-from streams.outgoing import PRICING, charge_record, cost_record, letter_record
+from streams.outgoing import PRICING, charge_record, cost_record
 from streams.step import Work
 
 _LOG = logging.getLogger(__name__)

@@ -16,12 +16,12 @@ from ingest.events.costs import CallCosted
 from ingest.events.dead_letters import DeadLetter
 from ingest.events.governance import BudgetDefined, BudgetDeleted, TeamDefined
 from ingest.events.states import BudgetStateChanged
+from ingest.letters import LONGEST_VALUE, dead_letter
 from ingest.log import Outgoing, Record
 from ingest.pricing.book import GenaiPriceBook
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pricing import SEEN_DAYS, PricingStep, seen_key
-from streams.dead_letters import LONGEST_VALUE, dead_letter
 from tests.builders import a_budget, a_call_costed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
