@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.e2e.sdk_calls import Clients
 from tests.fixtures.stack import Stack
 
 DEADLINE_S = 120.0
@@ -23,12 +24,23 @@ class Look:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
+        self._clients: list[Clients] = []
 
     def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The admin API's answer."""
         headers = {"Authorization": f"Bearer {self.stack.admin_token}", "content-type": "application/json"}
         data = json.dumps(body).encode() if body is not None else None
         return self._json(f"{self.stack.url('gateway')}{path}", method, data, headers)
+
+    def clients(self, key: str) -> Clients:
+        """SDKs that call the gateway with `key`; closed when the test ends."""
+        self._clients.append(made := Clients(self.stack.url("gateway"), key))
+        return made
+
+    def close(self) -> None:
+        """Close what `clients` made."""
+        for made in self._clients:
+            made.close()
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of the warehouse; decimals come as texts."""
@@ -84,5 +96,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def look(stack: Stack) -> Look:
-    return Look(stack)
+def look(stack: Stack) -> Iterator[Look]:
+    found = Look(stack)
+    yield found
+    found.close()

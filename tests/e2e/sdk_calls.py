@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from anthropic import Anthropic
 from google import genai
@@ -29,26 +30,35 @@ class Clients:
     gateway: str
     key: str
 
-    @property
+    @cached_property
     def openai(self) -> OpenAI:
         return OpenAI(base_url=f"{self.gateway}/openai/v1", api_key=self.key, max_retries=0)
 
-    @property
+    @cached_property
     def routed(self) -> OpenAI:
         return OpenAI(base_url=f"{self.gateway}/v1", api_key=self.key, max_retries=0)
 
-    @property
+    @cached_property
     def anthropic(self) -> Anthropic:
         return Anthropic(base_url=f"{self.gateway}/anthropic", api_key=self.key, max_retries=0)
 
-    @property
+    @cached_property
     def mistral(self) -> Mistral:
         return Mistral(server_url=f"{self.gateway}/mistral", api_key=self.key)
 
-    @property
+    @cached_property
     def gemini(self) -> genai.Client:
         options = genai_types.HttpOptions(base_url=f"{self.gateway}/gemini")
         return genai.Client(api_key=self.key, http_options=options)
+
+    def close(self) -> None:
+        """Close the connections of every SDK that was used."""
+        for name in ("openai", "routed", "anthropic", "gemini"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+        if "mistral" in self.__dict__:
+            with self.mistral:
+                pass  # leaving it is how this SDK is closed
 
 
 def _openai_calls(c: Clients) -> list[Callable[[], object]]:
@@ -110,12 +120,10 @@ def _mistral_calls(c: Clients) -> list[Callable[[], object]]:
 
 def _gemini_calls(c: Clients) -> list[Callable[[], object]]:
     def whole() -> object:
-        with c.gemini as client:
-            return client.models.generate_content(model=GEMINI_MODEL, contents=ASK)
+        return c.gemini.models.generate_content(model=GEMINI_MODEL, contents=ASK)
 
     def stream() -> object:
-        with c.gemini as client:
-            return list(client.models.generate_content_stream(model=GEMINI_MODEL, contents=ASK))
+        return list(c.gemini.models.generate_content_stream(model=GEMINI_MODEL, contents=ASK))
 
     return [whole, stream]
 

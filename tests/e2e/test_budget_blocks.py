@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.e2e.conftest import Look
-from tests.e2e.sdk_calls import OPENAI_MODEL, Clients
+from tests.e2e.sdk_calls import OPENAI_MODEL
 from tests.fixtures.providers import simulate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -37,7 +37,7 @@ def a_spent_budget(look: Look, team: str, **changes: Any) -> openai.OpenAI:
     key, _ = look.team_with_key(team)
     budget = {"name": team, "scope": {"team": team}, "limit_usd": "1.00", "window": "month", "mode": "soft"}
     look.admin("POST", "/admin/budgets", {**budget, **changes})
-    client = Clients(look.stack.url("gateway"), key).openai
+    client = look.clients(key).openai
     ask(client)
     ask(client)
     look.until("the block", lambda: look.admin("GET", f"/admin/budgets/{team}")["state"] == "blocked")
@@ -88,7 +88,7 @@ def test_a_higher_limit_unblocks(look: Look) -> None:
 def test_a_budget_of_another_team_is_none_of_ours(look: Look) -> None:
     a_spent_budget(look, "neighbour")
     key, _ = look.team_with_key("bystander")
-    ask(Clients(look.stack.url("gateway"), key).openai)
+    ask(look.clients(key).openai)
 
 
 def test_a_block_outlives_every_process(look: Look) -> None:

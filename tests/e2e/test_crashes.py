@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.e2e.conftest import Look
-from tests.e2e.sdk_calls import OPENAI_MODEL, Clients
+from tests.e2e.sdk_calls import OPENAI_MODEL
 from tests.e2e.test_every_sdk import independent_cost
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -56,7 +56,7 @@ def test_a_killed_process_costs_neither_a_call_nor_a_cent(look: Look, name: str)
         {"name": team, "scope": {"team": team}, "limit_usd": "1000", "window": "total"},
     )
     look.reset_served()
-    with Traffic(Clients(look.stack.url("gateway"), key).openai) as traffic:
+    with Traffic(look.clients(key).openai) as traffic:
         look.until("traffic", lambda: traffic.answered > 20)
         look.stack.kill(name)
         before = traffic.answered

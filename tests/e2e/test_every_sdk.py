@@ -12,7 +12,7 @@ import pytest
 from genai_prices import Usage
 
 from tests.e2e.conftest import Look, decimal_sum
-from tests.e2e.sdk_calls import Clients, every_kind_of_call
+from tests.e2e.sdk_calls import every_kind_of_call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -50,7 +50,7 @@ def fingerprint(provider: str, model: str, counts: dict[str, Any], cost: Decimal
 def test_every_call_of_every_sdk_is_in_the_warehouse_to_the_token_and_the_last_place(look: Look) -> None:
     key, key_id = look.team_with_key(TEAM)
     look.reset_served()
-    calls = every_kind_of_call(Clients(look.stack.url("gateway"), key))
+    calls = every_kind_of_call(look.clients(key))
     for call in calls:
         call()
 
