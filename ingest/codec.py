@@ -1,7 +1,8 @@
 """Events to bytes and back: one CloudEvents 1.0 envelope in structured JSON (spec, section 3; JSON format, section 3).
 
-`type` names the class, `dataschema` its version. Decimals travel as texts, instants as RFC 3339. A reader that meets
-a type it does not know, a newer version, or anything that is no such envelope, raises DecodeError with the reason.
+`type` names the class, `dataschema` its version. Decimals travel as texts, instants as RFC 3339. Events of older
+versions are read for ever (`ingest.upcasting`). A reader that meets a type it does not know, a newer version, or anything
+that is no such envelope, raises DecodeError with the reason.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ import msgspec
 
 from ingest.clock import Instant
 from ingest.errors import DecodeError, InvalidInput
-from ingest.events.calls import CallFinished, CallStarted
-from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.calls import CallFinished, CallStarted, GatewayRetired
+from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
 from ingest.events.checks import check_event
 from ingest.events.costs import CallCosted, CostCorrected
 from ingest.events.dead_letters import DeadLetter
 from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.events.states import BudgetStateChanged
+from ingest.upcasting import current_version, upcast
 
 Event = (
     CallStarted
     | CallFinished
+    | GatewayRetired
     | CallCosted
     | CostCorrected
     | ChargeSettled
+    | ChargeCorrected
     | BudgetRevised
     | BudgetStateChanged
     | TeamDefined
@@ -35,10 +40,13 @@ Event = (
     | KeyRevoked
     | BudgetDefined
     | BudgetDeleted
+    | PriceOverridden
+    | PriceEnded
+    | ExchangeRateSet
+    | PriceListAdopted
     | DeadLetter
 )
 
-VERSION = 1
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON of the wanted shape; the last for one that is nested too deeply."""
 _NUMBER = re.compile("[0-9]{1,9}")
@@ -85,7 +93,7 @@ def encode_event(event: Event, *, id: str, source: str, time: datetime, subject:
         source=source,
         type=_TYPE_PREFIX + name,
         time=time,
-        dataschema=f"{_SCHEMA_PREFIX}{name}:{VERSION}",
+        dataschema=f"{_SCHEMA_PREFIX}{name}:{current_version(name)}",
         data=msgspec.Raw(_ENCODER.encode(event)),
         subject=subject,
     )
@@ -103,20 +111,25 @@ def decode_event(value: bytes | None) -> Envelope:
     decoder = _DECODERS.get(wire.type)
     if decoder is None:
         raise DecodeError(f"unknown event type {wire.type!r}")
-    _check_version(wire)
+    version = _version(wire)
+    name = wire.type.removeprefix(_TYPE_PREFIX)
     try:
-        data = decoder.decode(wire.data)
+        data = decoder.decode(
+            wire.data if version == current_version(name) else upcast(name, version, wire.data)
+        )
         check_event(data)
     except (*NOT_JSON, InvalidInput) as reason:
         raise DecodeError(f"{wire.type}: {reason}") from None
     return Envelope(wire.id, wire.source, wire.type, wire.time, wire.subject, data)
 
 
-def _check_version(wire: _Wire) -> None:
+def _version(wire: _Wire) -> int:
     if wire.specversion != "1.0":
         raise DecodeError(f"CloudEvents specversion {wire.specversion!r} is not 1.0")
     head, _, version = wire.dataschema.rpartition(":")
     if not head.startswith(_SCHEMA_PREFIX) or not _NUMBER.fullmatch(version):
         raise DecodeError(f"dataschema {wire.dataschema!r} is none of ours")
-    if int(version) > VERSION:
-        raise DecodeError(f"{wire.type} has version {version}; this process reads up to {VERSION}")
+    newest = current_version(wire.type.removeprefix(_TYPE_PREFIX))
+    if not 1 <= int(version) <= newest:
+        raise DecodeError(f"{wire.type} has version {version}; this process reads up to {newest}")
+    return int(version)

@@ -13,6 +13,7 @@ from ingest.events.governance import (
     KeyRevoked,
     TeamDefined,
 )
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.governance.budgets import Budget
 
 
@@ -71,3 +72,11 @@ def entity_key(event: GovernanceEvent) -> str:
             return f"key:{event.key_id}"
         case BudgetDefined() | BudgetDeleted():
             return f"budget:{event.budget.name}"
+        case PriceOverridden():
+            return f"price:{event.price_id}"
+        case PriceEnded():
+            return f"price-end:{event.price_id}"
+        case ExchangeRateSet():
+            return f"exchange-rate:{event.currency}/{event.effective_from.isoformat()}"
+        case PriceListAdopted():
+            return f"price-list:{event.version}"

@@ -14,7 +14,8 @@ from ingest.errors import InvalidUsage
 
 
 class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whole numbers of tokens. `web_searches` counts calls of a provider's search tool, billed by the piece."""
+    """Whole numbers of tokens by class, and of what is billed by the piece. The field names are those of genai-prices'
+    units, in our order of words."""
 
     input_tokens: int = 0
     cache_read_tokens: int = 0
@@ -27,6 +28,31 @@ class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int = 0
     audio_output_tokens: int = 0
     web_searches: int = 0
+    """Calls of the provider's web search tool."""
+    audio_cache_read_tokens: int = 0
+    """A part of both `cache_read_tokens` and `audio_input_tokens`."""
+    image_input_tokens: int = 0
+    image_cache_read_tokens: int = 0
+    """A part of both `cache_read_tokens` and `image_input_tokens`."""
+    image_output_tokens: int = 0
+    video_input_tokens: int = 0
+    video_output_tokens: int = 0
+    citation_tokens: int = 0
+    """A part of the output: passages quoted from search results, where a provider bills them apart."""
+    file_searches: int = 0
+    """Calls of the provider's file (vector store) search tool."""
+    code_executions: int = 0
+    """Sessions of the provider's code tool."""
+    images: int = 0
+    """Generated images, for models that are billed by the image."""
+    audio_ms: int = 0
+    """Milliseconds of audio heard or spoken, for models that are billed by time."""
+    characters: int = 0
+    """Characters of text that was read aloud, for models that are billed by them."""
+    pages: int = 0
+    """Pages of documents that were read (OCR)."""
+    annotated_pages: int = 0
+    """Those of `pages` that were annotated, which is billed apart."""
 
     @property
     def total_tokens(self) -> int:
@@ -42,6 +68,16 @@ _PARTS = (
     ("audio_input_tokens", "input_tokens"),
     ("reasoning_tokens", "output_tokens"),
     ("audio_output_tokens", "output_tokens"),
+    ("audio_cache_read_tokens", "cache_read_tokens"),
+    ("audio_cache_read_tokens", "audio_input_tokens"),
+    ("image_input_tokens", "input_tokens"),
+    ("image_cache_read_tokens", "cache_read_tokens"),
+    ("image_cache_read_tokens", "image_input_tokens"),
+    ("image_output_tokens", "output_tokens"),
+    ("video_input_tokens", "input_tokens"),
+    ("video_output_tokens", "output_tokens"),
+    ("citation_tokens", "output_tokens"),
+    ("annotated_pages", "pages"),
 )
 
 

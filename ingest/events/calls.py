@@ -66,6 +66,11 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     hold_usd: Decimal | None = None
     """Worst-case cost at admission, USD; None where nothing bounds it."""
     origin: Origin = Origin.GATEWAY
+    attempt: int = 0
+    """Which try of one logical call this is, as the client's SDK says (`x-stainless-retry-count`): 0 is the first. Every
+    attempt is a call of its own; logical calls are those with attempt 0."""
+    request_bytes: int = 0
+    """Length of the request's body: what an estimate goes by when nobody saw the answer."""
 
 
 class CallStarted(msgspec.Struct, frozen=True, tag=False):
@@ -95,9 +100,20 @@ class CallFinished(msgspec.Struct, frozen=True, omit_defaults=True):
     service_tier: str = ""
     """As answered (`default`, `flex`, `priority`, `batch` …)."""
     error_type: str = ""
-    """The provider's word for the error, or ours (`timeout`, `connect`, `budget_exceeded` …)."""
+    """The provider's word for the error, or ours (`timeout`, `connect`, `budget_exceeded`, `gateway_lost` …)."""
+    provider_cost_usd: Decimal | None = None
+    """What the provider itself says the call costs (OpenRouter's `usage.cost`), USD; None where it says nothing."""
 
     @property
     def model(self) -> str:
         """The model as the provider answered, else as requested."""
         return self.response_model or self.call.model
+
+
+class GatewayRetired(msgspec.Struct, frozen=True):
+    """A gateway process has ended and everything that it had recorded stands before this event on its partition: calls
+    of it that are still open were never finished, and nobody saw their end. Stands on every partition of `llm.calls`."""
+
+    gateway: str
+    """The CloudEvents source of its events."""
+    retired_at: Instant

@@ -29,6 +29,18 @@ class ChargeSettled(msgspec.Struct, frozen=True):
     finished_at: Instant
 
 
+class ChargeCorrected(msgspec.Struct, frozen=True):
+    """The cost of a call that was charged before has changed by `delta_usd`, which may be negative."""
+
+    budget_id: str
+    window: str
+    call_id: str
+    delta_usd: Decimal
+    source: SourcePosition
+    """The record of `llm.costs` that holds the correction; its partitions are counted apart from those of `llm.calls`."""
+    corrected_at: Instant
+
+
 class BudgetRevised(msgspec.Struct, frozen=True):
     """A budget was defined, changed, reset or deleted; it stands among its charges so that one writer sees both in
     one order."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ingest.errors import InvalidMoney
 from ingest.events.calls import CallFinished, CallStarted
-from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
 from ingest.events.governance import BudgetDefined, BudgetDeleted
 from ingest.events.states import BudgetStateChanged
@@ -26,10 +26,16 @@ def check_event(event: object) -> None:
             _check_money("hold_usd", event.call.hold_usd)
         case CallFinished():
             _check_money("hold_usd", event.call.hold_usd)
+            _check_money("provider_cost_usd", event.provider_cost_usd)
         case ChargeSettled():
             _check_money("amount_usd", event.amount_usd)
-        case CallCosted() | CostCorrected():
+        case ChargeCorrected():
+            _check_money("delta_usd", event.delta_usd)
+        case CallCosted():
             _check_cost(event.cost)
+        case CostCorrected():
+            _check_cost(event.cost)
+            _check_money("previous_cost_usd", event.previous_cost_usd)
         case BudgetDefined() | BudgetDeleted() | BudgetRevised():
             _check_definition(event.budget)
         case BudgetStateChanged():

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ingest.clock import Instant
 from ingest.events.calls import CallFinished
 from ingest.money import ZERO
 
@@ -14,13 +15,13 @@ class CostComponent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a call's bill."""
 
     token_class: str
-    """`input`, `cache_read`, `cache_write`, `cache_write_1h`, `audio_input`, `output`, `reasoning`, `audio_output`,
-    `web_search` or `request`."""
+    """`input`, `cache_read`, `cache_write`, `output`, `reasoning`, `web_search`, `request` … (`ingest.pricing`)."""
     quantity: int
     """Tokens, or pieces for fees by call."""
     unit_price_usd: Decimal
-    """USD for 1,000,000 tokens, or for 1,000 pieces."""
+    """USD for `per` of them."""
     cost_usd: Decimal
+    per: int = 1_000_000
 
 
 class CallCost(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,10 +53,15 @@ class CallCosted(msgspec.Struct, frozen=True):
     cost: CallCost
 
 
-class CostCorrected(msgspec.Struct, frozen=True):
+class CostCorrected(msgspec.Struct, frozen=True, omit_defaults=True):
     """A later, better cost of a call that was costed before; the highest `version` holds (`CallCosted` is 1)."""
 
     finished: CallFinished
     cost: CallCost
     version: int
+    """Above every version before it: microseconds since 1970 at the moment of the correction."""
     reason: str
+    previous_cost_usd: Decimal = ZERO
+    """What the call cost in the version that is corrected."""
+    previous_version: int = 1
+    corrected_at: Instant | None = None

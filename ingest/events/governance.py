@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ingest.clock import Instant
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.governance.budgets import Budget
 
 
@@ -48,4 +49,14 @@ class BudgetDeleted(msgspec.Struct, frozen=True):
     deleted_at: Instant
 
 
-GovernanceEvent = TeamDefined | KeyIssued | KeyRevoked | BudgetDefined | BudgetDeleted
+GovernanceEvent = (
+    TeamDefined
+    | KeyIssued
+    | KeyRevoked
+    | BudgetDefined
+    | BudgetDeleted
+    | PriceOverridden
+    | PriceEnded
+    | ExchangeRateSet
+    | PriceListAdopted
+)

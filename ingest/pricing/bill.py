@@ -71,8 +71,9 @@ def worst_case(input_tokens: int, output_tokens: int, rates: Rates) -> Decimal:
 
 
 def _line(token_class: str, quantity: int, price: Decimal) -> CostComponent:
-    cost = usd(price * quantity / 1000) if token_class in _BY_THE_PIECE else cost_of(quantity, price)
-    return CostComponent(token_class, quantity, price, cost)
+    if token_class in _BY_THE_PIECE:
+        return CostComponent(token_class, quantity, price, usd(price * quantity / 1000), 1000)
+    return CostComponent(token_class, quantity, price, cost_of(quantity, price))
 
 
 def _lines(usage: TokenUsage, rates: Rates) -> Iterator[tuple[str, int, Rate | None]]:

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 
 from ingest.attribution import Attribution, BudgetScope
 from ingest.codec import Event, decode_event, encode_event
 from ingest.errors import DecodeError
-from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, Outcome
-from ingest.events.charges import BudgetRevised, ChargeSettled, SourcePosition
+from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, GatewayRetired, Outcome
+from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled, SourcePosition
 from ingest.events.costs import CallCost, CallCosted, CostComponent, CostCorrected
 from ingest.events.dead_letters import DeadLetter
 from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden, PriceScope
 from ingest.events.states import BudgetStateChanged, BudgetStatus
 from ingest.governance.budgets import Budget
+from ingest.upcasting import current_version
 from ingest.usage import TokenUsage
 from tests.strategies import finished_calls
 
@@ -57,8 +61,12 @@ COST = CallCost(
     Decimal("0.004875000000"),
     "genai-prices/0",
     True,
-    (CostComponent("input", 500, Decimal("2.5"), Decimal("0.001250000000")),),
+    (
+        CostComponent("input", 500, Decimal("2.5"), Decimal("0.001250000000")),
+        CostComponent("web_search", 1, Decimal("10"), Decimal("0.010000000000"), 1000),
+    ),
 )
+V1_COST = msgspec.structs.replace(COST, components=COST.components[:1])
 BUDGET = Budget(
     "b", BudgetScope(team="search", model="gpt-4o"), Decimal("10.00"), "month", AT, "Europe/Berlin"
 )
@@ -66,8 +74,10 @@ EVENTS: tuple[Event, ...] = (
     CallStarted(CALL),
     FINISHED,
     CallCosted(FINISHED, COST),
-    CostCorrected(FINISHED, COST, 2, "price corrected"),
+    CostCorrected(FINISHED, COST, 1795523415123456, "price corrected", Decimal("0.005"), 1, AT),
+    GatewayRetired("spendstream/gateway/1", AT),
     ChargeSettled("b", "0/x", "call-1", Decimal("0.004875000000"), SourcePosition(3, 42), AT),
+    ChargeCorrected("b", "0/x", "call-1", Decimal("-0.000125000000"), SourcePosition(1, 7), AT),
     BudgetRevised(BUDGET, AT),
     BudgetStateChanged(
         BUDGET,
@@ -87,17 +97,50 @@ EVENTS: tuple[Event, ...] = (
     KeyRevoked("key-1", AT),
     BudgetDefined(BUDGET, AT),
     BudgetDeleted(BUDGET, AT),
+    PriceOverridden(
+        "p-1", PriceScope("openai", "gpt-4o"), AT, AT, {"input": Decimal("1.5"), "output": Decimal("6")}
+    ),
+    PriceEnded("p-1", AT, AT),
+    ExchangeRateSet("EUR", Decimal("1.08"), AT, AT, "ECB"),
+    PriceListAdopted("genai-prices/0.2.3+0123456789ab", AT, ("openai/gpt-4o",), b"data", "ada"),
     DeadLetter("llm.calls", 1, 7, "no CloudEvents envelope", b"k", b"\xff", AT),
 )
 
+# What older versions said, where that is less than today's event.
+BEFORE = {
+    ("CallCosted", "v1"): CallCosted(FINISHED, V1_COST),
+    ("CostCorrected", "v1"): CostCorrected(FINISHED, V1_COST, 2, "price corrected"),
+}
+
+
+def golden(event: Event) -> Path:
+    name = type(event).__name__
+    return GOLDEN / f"v{current_version(name)}" / f"{name}.json"
+
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_the_wire_form_of_version_1_is_frozen(event: Event) -> None:
+def test_the_wire_form_is_frozen(event: Event) -> None:
     """A golden file that differs means that readers of the log break: make a new version with an upcaster instead."""
     written = encode_event(event, id="id-1", source="spendstream/test", time=AT, subject="s")
-    path = GOLDEN / f"{type(event).__name__}.json"
+    path = golden(event)
     assert json.loads(written) == json.loads(path.read_text()), f"{path.name} no longer matches"
     assert decode_event(path.read_bytes()).data == event
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("v*/*.json")), ids=lambda p: f"{p.stem} {p.parent.name}")
+def test_every_version_ever_written_is_read(path: Path) -> None:
+    read = decode_event(path.read_bytes()).data
+    newest = next(event for event in EVENTS if type(event) is type(read))
+    assert read == BEFORE.get((path.stem, path.parent.name), newest)
+
+
+def test_golden_files_are_never_edited() -> None:
+    """What was written once stands on somebody's log: a new version gets a new file, and a line in `digests.json`."""
+    digests = {
+        f"{path.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in GOLDEN.glob("v*/*.json")
+    }
+    assert digests == json.loads((GOLDEN / "digests.json").read_text())
 
 
 @given(finished_calls())
