@@ -40,6 +40,8 @@ class Directives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Leave the usage out of the answer, though the provider counts it."""
     service_tier: str | None = None
     """The tier that the provider says it used."""
+    ref: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """A name for this call, for whoever compares the provider's list of calls with another one."""
 
 
 NO_DIRECTIVES = Directives()

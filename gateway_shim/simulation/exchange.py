@@ -193,6 +193,7 @@ class Endpoint:
                 service_tier=reply.service_tier if reply else "",
                 key_sha256=hashlib.sha256(call.key.encode()).hexdigest()[:16] if call.key else "",
                 elapsed_ms=round((clock.monotonic() - call.started) * 1000),
+                ref=call.directives.ref,
             )
         )
 

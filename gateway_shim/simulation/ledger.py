@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -44,6 +45,8 @@ class ServedCall(msgspec.Struct, frozen=True, kw_only=True):
     key_sha256: str = ""
     """First 16 hexadecimal digits of the SHA-256 of the key that came in."""
     elapsed_ms: int = 0
+    ref: str = ""
+    """The caller's own name for the call (the directive `ref`), by which both sides' books are joined."""
 
 
 class ServedTotal(msgspec.Struct, kw_only=True):
@@ -63,6 +66,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
     totals: list[ServedTotal]
     calls: list[ServedCall] | None = None
+    recorded: int = 0
+    """Calls since the start or the last reset: ask for those `after` so many next time."""
     simulated: bool = True
 
 
@@ -72,10 +77,12 @@ class Ledger:
     def __init__(self) -> None:
         self._totals: dict[tuple[str, str], ServedTotal] = {}
         self._calls: deque[ServedCall] = deque(maxlen=KEPT_CALLS)
+        self._recorded = 0
 
     def record(self, call: ServedCall) -> None:
         """Enter a call that ended."""
         self._calls.append(call)
+        self._recorded += 1
         total = self._totals.setdefault(
             (call.provider, call.model), ServedTotal(provider=call.provider, model=call.model)
         )
@@ -85,17 +92,21 @@ class Ledger:
         total.aborted += call.outcome == "aborted"
         total.usage = added(total.usage, call.usage)
 
-    def served(self, with_calls: bool = False) -> Served:
-        """Everything since the last reset, by provider and model."""
+    def served(self, with_calls: bool = False, after: int = 0) -> Served:
+        """Everything since the last reset, by provider and model; of the single calls, those that are still kept of the
+        ones recorded after the first `after`."""
+        skipped = max(0, after - (self._recorded - len(self._calls)))
         return Served(
             totals=[self._totals[key] for key in sorted(self._totals)],
-            calls=list(self._calls) if with_calls else None,
+            calls=list(islice(self._calls, skipped, None)) if with_calls else None,
+            recorded=self._recorded,
         )
 
     def reset(self) -> None:
         """Forget everything."""
         self._totals.clear()
         self._calls.clear()
+        self._recorded = 0
 
 
 def added(*usages: ServedUsage) -> ServedUsage:

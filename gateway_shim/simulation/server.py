@@ -140,8 +140,11 @@ def _served(ledger: Ledger) -> Callable[[Request], Response]:
         if request.method == "DELETE":
             ledger.reset()
         with_calls = request.query_params.get("calls", "0") not in ("", "0", "false")
+        after = request.query_params.get("after", "0")
+        if not (after.isascii() and after.isdigit()):
+            return Response("after: expected a number of calls", 400, dict(SIMULATED))
         return Response(
-            msgspec.json.encode(ledger.served(with_calls)),
+            msgspec.json.encode(ledger.served(with_calls, int(after))),
             headers=dict(SIMULATED),
             media_type="application/json",
         )

@@ -49,6 +49,16 @@ def test_totals_outlive_the_list() -> None:
     assert (len(served.calls), served.calls[0].request_id) == (KEPT_CALLS, "req_5")
 
 
+def test_the_list_can_be_read_on_from_where_it_was_read_to() -> None:
+    ledger = Ledger()
+    for number in range(KEPT_CALLS + 5):
+        ledger.record(call(ref=f"{number}"))
+    seen = ledger.served(with_calls=True, after=KEPT_CALLS + 3)
+    assert [found.ref for found in seen.calls or ()] == [f"{KEPT_CALLS + 3}", f"{KEPT_CALLS + 4}"]
+    assert ledger.served(with_calls=True, after=seen.recorded).calls == []
+    assert len(ledger.served(with_calls=True, after=2).calls or ()) == KEPT_CALLS
+
+
 def test_a_reset_forgets_everything() -> None:
     ledger = Ledger()
     ledger.record(call())
