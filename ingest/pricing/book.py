@@ -14,10 +14,8 @@ import genai_prices
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, PriceContext, TieredPrices
 
+from ingest.pricing.providers import price_name
 from ingest.pricing.rates import Rate, Rates, Tier
-
-# Our name of a provider -> the price book's.
-_PROVIDER_IDS = {"gemini": "google"}
 
 _RATE_FIELDS = {
     "input": "input_mtok",
@@ -65,7 +63,7 @@ class GenaiPriceBook:
     def _find_uncached(self, provider: str, model: str) -> ModelInfo | None:
         try:
             _, found = data_snapshot.get_snapshot().find_provider_model(
-                model, None, _PROVIDER_IDS.get(provider, provider), None
+                model, None, price_name(provider), None
             )
         except LookupError:
             return None
