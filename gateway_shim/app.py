@@ -29,7 +29,7 @@ from gateway_shim.state_folding import governance_fold, states_fold
 from gateway_shim.upstream import Upstream
 from ingest.clock import Clock, SystemClock
 from ingest.ids import new_id
-from ingest.log import EventPublisher, TopicFollower
+from ingest.log import PartitionPublisher, TopicFollower
 from ingest.pricing.book import GenaiPriceBook
 from ingest.spool import take_over
 
@@ -43,7 +43,7 @@ _FLUSH_S = 1.0
 class LogConnection:
     """The log as the gateway uses it: one publisher, and a new follower for a topic as often as wanted."""
 
-    publisher: EventPublisher
+    publisher: PartitionPublisher
     follow: Callable[[str], TopicFollower]
 
 
@@ -70,10 +70,9 @@ def create_app(
     `on_failure` is called if the work in the background ends with an error: without it, blocks are no longer heard of.
     """
     clock = clock or SystemClock()
-    instance = f"gateway/{new_id()}"
-    parts = _make_parts(settings, clock, instance)
+    parts = _make_parts(settings, clock)
     running = _Running(parts, connect_log, on_failure)
-    changes = Changes(parts, instance, lambda: running.publisher)
+    changes = Changes(parts, parts.recorder.source, lambda: running.publisher)
     api = FastAPI(
         title="Spendstream gateway",
         version="1",
@@ -88,11 +87,11 @@ def create_app(
     return Gateway(Proxy(parts, api), parts)
 
 
-def _make_parts(settings: GatewaySettings, clock: Clock, instance: str) -> Parts:
+def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
     metrics = GatewayMetrics()
     registry, states, in_flight = Registry(), BudgetStates(), InFlight()
     metrics.in_flight.set_function(lambda: in_flight.count)
-    own, left = take_over(settings.home / "spool", instance.rpartition("/")[2], settings.spool_max_bytes)
+    own, left = take_over(settings.home / "spool", new_id(), settings.spool_max_bytes)
     return Parts(
         settings=settings,
         clock=clock,
@@ -102,7 +101,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock, instance: str) -> Parts
         states=states,
         governance_fold=governance_fold(registry, metrics),
         states_fold=states_fold(states, metrics, clock),
-        recorder=Recorder(instance, own, left, clock, metrics),
+        recorder=Recorder(own, left, clock, metrics),
         upstream=Upstream(settings.upstream_timeout_s, settings.upstream_connect_timeout_s),
         holds=Holds(GenaiPriceBook()),
         in_flight=in_flight,
@@ -116,7 +115,7 @@ class _Running:
         self._parts = parts
         self._connect_log = connect_log
         self._on_failure = on_failure
-        self.publisher: EventPublisher | None = None
+        self.publisher: PartitionPublisher | None = None
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:

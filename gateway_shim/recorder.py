@@ -4,6 +4,9 @@ Recording is synchronous and never waits for the log: an event is in the spool (
 when `started` or `finished` returns. One background task sends what is in the spool, oldest first, and acknowledges it
 once the log has confirmed. If the disk takes nothing more, events wait in memory, up to a limit; above half of that
 limit no new call is accepted, so that those on their way can still be recorded.
+
+What an earlier process of this home has left goes first. Then every partition is told that it has gone
+(`GatewayRetired`): calls of it that are open there were never finished, since everything it had recorded stands before.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -19,8 +22,8 @@ from gateway_shim.metrics import GatewayMetrics
 from ingest.clock import Clock
 from ingest.codec import encode_event
 from ingest.errors import LogUnavailable
-from ingest.events.calls import Call, CallFinished, CallStarted
-from ingest.log import EventPublisher, Outgoing
+from ingest.events.calls import Call, CallFinished, CallStarted, GatewayRetired
+from ingest.log import EventPublisher, Outgoing, PartitionPublisher
 from ingest.spool import Spool, SpoolFull
 from ingest.topics import TopicName
 
@@ -33,19 +36,23 @@ _PACK = msgspec.msgpack.Encoder()
 _UNPACK = msgspec.msgpack.Decoder(Outgoing)
 
 
+def source_of(spool_name: str) -> str:
+    """The source of a gateway's events, by the name of its spool's folder: who finds the one knows the other."""
+    return f"gateway/{spool_name}"
+
+
 class Recorder:
-    """`source` names this gateway in every event. `leftovers` are spools of processes that died: sent first."""
+    """`leftovers` are spools of processes that have gone: sent first. `spool` names this gateway (`source_of`)."""
 
     def __init__(
         self,
-        source: str,
         spool: Spool,
         leftovers: Sequence[Spool],
         clock: Clock,
         metrics: GatewayMetrics,
         memory_records: int = MEMORY_RECORDS,
     ) -> None:
-        self._source = source
+        self._source = source_of(spool.folder.name)
         self._spool = spool
         self._leftovers = list(leftovers)
         self._clock = clock
@@ -54,6 +61,7 @@ class Recorder:
         self._memory_records = memory_records
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
+        self._open: set[str] = set()
         self.is_troubled = False
         """Whether the log refused the last attempt; records wait in the spool."""
         metrics.spool_bytes.set_function(lambda: self.pending_bytes)
@@ -78,20 +86,29 @@ class Recorder:
         """Whether everything is on the log."""
         return not self._memory and self._spool.is_empty and not self._leftovers
 
+    @property
+    def source(self) -> str:
+        """This gateway's name in every event."""
+        return self._source
+
     def started(self, call: Call) -> None:
         """Write down that a call goes out."""
+        self._open.add(call.call_id)
         self._record(CallStarted(call), call, "started")
 
     def finished(self, finished: CallFinished) -> None:
         """Write down how a call ended."""
-        self._record(finished, finished.call, "finished")
+        if self._record(finished, finished.call, "finished"):
+            self._open.discard(finished.call.call_id)
 
-    async def run(self, publisher: EventPublisher) -> None:
+    async def run(self, publisher: PartitionPublisher) -> None:
         """Send without an end. What a cancelled run has not sent stays in the spool."""
         while self._leftovers:
-            await self._drain(self._leftovers[0], publisher)
+            spool = self._leftovers[0]
+            count = await self._drain(spool, publisher)
+            await self._retire(source_of(spool.folder.name), publisher)
             self._leftovers.pop(0).close()
-            _LOG.info("sent what an earlier process had left in its spool")
+            _LOG.info("an earlier process had left %d records in its spool; they are on the log", count)
         while True:
             self._wake.clear()
             await self._drain(self._spool, publisher)
@@ -113,10 +130,15 @@ class Recorder:
         """Give the spools up; what is in them waits for the next process."""
         for record in self._memory:
             self._keep_on_disk(record)
-        for spool in [*self._leftovers, self._spool]:
-            spool.close()
+        for spool in self._leftovers:
+            spool.close(keep=True)
+        if self._open:
+            _LOG.warning(
+                "%d calls stay open: the next start tells the log that nobody saw their end", len(self._open)
+            )
+        self._spool.close(keep=bool(self._open))
 
-    def _record(self, event: CallStarted | CallFinished, call: Call, what: str) -> None:
+    def _record(self, event: CallStarted | CallFinished, call: Call, what: str) -> bool:
         value = encode_event(
             event,
             id=f"{call.call_id}/{what}",
@@ -125,9 +147,9 @@ class Recorder:
             subject=call.who.team,
         )
         record = Outgoing(TopicName.CALLS, call.who.team, value)
-        if self._memory or not self._keep_on_disk(record):
-            self._keep_in_memory(record)
+        is_kept = (not self._memory and self._keep_on_disk(record)) or self._keep_in_memory(record)
         self._wake.set()
+        return is_kept
 
     def _keep_on_disk(self, record: Outgoing) -> bool:
         try:
@@ -138,19 +160,38 @@ class Recorder:
             return False
         return True
 
-    def _keep_in_memory(self, record: Outgoing) -> None:
+    def _keep_in_memory(self, record: Outgoing) -> bool:
         if len(self._memory) >= self._memory_records:
             self._metrics.lost.inc()
             _LOG.critical("a record of a call is lost: neither the log, the disk nor memory has room")
-            return
+            return False
         self._memory.append(record)
+        return True
 
-    async def _drain(self, spool: Spool, publisher: EventPublisher) -> None:
-        while batch := spool.read(_BATCH):
-            if not batch.payloads:
-                return
+    async def _drain(self, spool: Spool, publisher: EventPublisher) -> int:
+        """Send what is in `spool`; how many records that were."""
+        count = 0
+        while (batch := spool.read(_BATCH)).payloads:
             await self._publish([_UNPACK.decode(payload) for payload in batch.payloads], publisher)
             spool.acknowledge(batch.end)
+            count += len(batch.payloads)
+        return count
+
+    async def _retire(self, gateway: str, publisher: PartitionPublisher) -> None:
+        """Say on every partition that this gateway has gone. Said twice it means the same."""
+
+        async def say() -> None:
+            now = self._clock.now()
+            event = GatewayRetired(gateway, retired_at=now)
+            records = []
+            for partition in await publisher.partitions_of(TopicName.CALLS):
+                value = encode_event(
+                    event, id=f"{gateway}/retired/{partition}", source=self._source, time=now, subject=gateway
+                )
+                records.append(Outgoing(TopicName.CALLS, gateway, value, partition))
+            await publisher.publish(records)
+
+        await self._until_confirmed(say)
 
     async def _drain_memory(self, publisher: EventPublisher) -> None:
         while self._memory:
@@ -160,11 +201,15 @@ class Recorder:
                 self._memory.popleft()
 
     async def _publish(self, records: Sequence[Outgoing], publisher: EventPublisher) -> None:
-        """Until the log has confirmed; sending a record twice is harmless, losing it is not."""
+        await self._until_confirmed(lambda: publisher.publish(records))
+        self._metrics.published.inc(len(records))
+
+    async def _until_confirmed(self, say: Callable[[], Awaitable[None]]) -> None:
+        """Until the log has confirmed; saying a thing twice is harmless, losing it is not."""
         pause = _LEAST_RETRY_S
         while True:
             try:
-                await publisher.publish(records)
+                await say()
             except LogUnavailable as reason:
                 self._metrics.publish_failures.inc()
                 self._say_once(f"{reason}; calls are kept in the spool ({self.pending_bytes} bytes)")
@@ -172,7 +217,6 @@ class Recorder:
                 pause = min(2 * pause, _MOST_RETRY_S)
             else:
                 break
-        self._metrics.published.inc(len(records))
         if self.is_troubled:
             self.is_troubled = False
             _LOG.warning("the log takes records again; %d bytes wait in the spool", self.pending_bytes)

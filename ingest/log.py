@@ -28,6 +28,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     topic: str
     key: str
     value: bytes | None
+    partition: int | None = None
+    """Where it has to stand; None: where its key belongs."""
 
 
 class EventPublisher(Protocol):
@@ -40,6 +42,14 @@ class EventPublisher(Protocol):
         not known within the publisher's time limit: some or all may have been written, and publishing the same records
         again is the remedy (readers recognise repeats by event id or by position).
         """
+        ...
+
+
+class PartitionPublisher(EventPublisher, Protocol):
+    """A publisher for whoever has something to say on every partition of a topic."""
+
+    async def partitions_of(self, topic: str) -> Sequence[int]:
+        """The partitions of `topic`, in order. Raises LogUnavailable where the log does not say."""
         ...
 
 

@@ -26,12 +26,17 @@ class MemoryLog:
         if self.fail:
             raise LogUnavailable("the log does not answer (told to fail)")
         for outgoing in records:
-            number = zlib.crc32(outgoing.key.encode()) % self.partitions
-            partition = self.topics[outgoing.topic][number]
             key = outgoing.key.encode()
+            number = outgoing.partition
+            if number is None:
+                number = zlib.crc32(key) % self.partitions
+            partition = self.topics[outgoing.topic][number]
             partition.append(Record(outgoing.topic, number, len(partition), key, outgoing.value))
         async with self._added:
             self._added.notify_all()
+
+    async def partitions_of(self, topic: str) -> Sequence[int]:
+        return range(len(self.topics[topic]))
 
     def all_records(self, topic: str) -> list[Record]:
         """Everything on `topic`, partition by partition."""

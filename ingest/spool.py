@@ -131,13 +131,14 @@ class Spool:
         if not self._is_all_recent and self._cursor >= self._end():
             self._is_all_recent = True
 
-    def close(self) -> None:
-        """Give the folder up; it is removed when nothing is left to do in it."""
+    def close(self, keep: bool = False) -> None:
+        """Give the folder up. It is removed when everything in it is acknowledged, unless it is to be kept as a sign
+        that there was a process which did not come to its end."""
         if self._segment_file is not None:
             os.close(self._segment_file)
             self._segment_file = None
         os.close(self._cursor_file)
-        if self.is_empty:
+        if self.is_empty and not keep:
             for path in [*self.folder.glob("*.seg"), self.folder / "cursor", self.folder / "lock"]:
                 path.unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
@@ -236,22 +237,31 @@ class Spool:
 
 
 def take_over(root: Path, name: str, max_bytes: int) -> tuple[Spool, list[Spool]]:
-    """The spool `root/name` for this process, and those that dead processes left with something in them.
+    """The spool `root/name` for this process, and those that dead processes left, with something in them or not.
 
-    The caller sends what the others hold and closes them, which removes them.
+    A process that ends in good order removes its folder: one that is there and not locked belongs to a process that was
+    killed, or that left something open. The caller sends what they hold, says that they have gone, and closes them, which
+    removes them. Only one process at a time takes over below a root, so that none is taken for dead between making its
+    folder and locking it.
     """
-    own = Spool(root / name, max_bytes)
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    one_at_a_time = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        own = Spool(root / name, max_bytes)
+        return own, _leftovers(root, name, max_bytes)
+    finally:
+        os.close(one_at_a_time)
+
+
+def _leftovers(root: Path, name: str, max_bytes: int) -> list[Spool]:
     left = []
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name != name):
         try:
-            spool = Spool(folder, max_bytes)
+            left.append(Spool(folder, max_bytes))
         except (SpoolInUse, FileNotFoundError):
             continue
-        if spool.is_empty:
-            spool.close()
-        else:
-            left.append(spool)
-    return own, left
+    return left
 
 
 def _lock(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""`EventPublisher` on Kafka: idempotent producer, acknowledged by all replicas."""
+"""`PartitionPublisher` on Kafka: idempotent producer, acknowledged by all replicas."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(self._timeout_s):
                 sent = [
-                    await self._producer.send(r.topic, value=r.value, key=r.key.encode()) for r in records
+                    await self._producer.send(
+                        r.topic, value=r.value, key=r.key.encode(), partition=r.partition
+                    )
+                    for r in records
                 ]
                 await asyncio.gather(*sent)
         except TimeoutError as reason:
@@ -61,3 +64,10 @@ class KafkaPublisher:
             ) from reason
         except KafkaError as reason:
             raise LogUnavailable(f"{len(records)} records were not acknowledged: {reason!r}") from reason
+
+    async def partitions_of(self, topic: str) -> Sequence[int]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return sorted(await self._producer.partitions_for(topic))
+        except (TimeoutError, KafkaError) as reason:
+            raise LogUnavailable(f"the partitions of {topic} are not known: {reason!r}") from reason

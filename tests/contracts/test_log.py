@@ -17,8 +17,8 @@ from ingest.kafka.follower import KafkaFollower
 from ingest.kafka.publisher import KafkaPublisher
 from ingest.kafka.reader import KafkaReader
 from ingest.log import (
-    EventPublisher,
     Outgoing,
+    PartitionPublisher,
     PartitionReader,
     Positions,
     PositionSource,
@@ -41,9 +41,9 @@ class Backend(Protocol):
         """A new, empty topic."""
         ...
 
-    def publisher(self) -> AbstractAsyncContextManager[EventPublisher]: ...
+    def publisher(self) -> AbstractAsyncContextManager[PartitionPublisher]: ...
 
-    def out_of_reach(self) -> AbstractAsyncContextManager[tuple[EventPublisher, str]]:
+    def out_of_reach(self) -> AbstractAsyncContextManager[tuple[PartitionPublisher, str]]:
         """A publisher, and a topic for which it gets no answer."""
         ...
 
@@ -64,11 +64,11 @@ class InMemory:
         return uuid.uuid4().hex
 
     @asynccontextmanager
-    async def publisher(self) -> AsyncIterator[EventPublisher]:
+    async def publisher(self) -> AsyncIterator[PartitionPublisher]:
         yield self.log
 
     @asynccontextmanager
-    async def out_of_reach(self) -> AsyncIterator[tuple[EventPublisher, str]]:
+    async def out_of_reach(self) -> AsyncIterator[tuple[PartitionPublisher, str]]:
         self.log.fail = True
         yield self.log, uuid.uuid4().hex
 
@@ -93,11 +93,11 @@ class OnKafka:
         await create_topics(self.bootstrap, [Topic(name, "any", self.partitions)])  # type: ignore[arg-type]
         return name
 
-    def publisher(self) -> AbstractAsyncContextManager[EventPublisher]:
+    def publisher(self) -> AbstractAsyncContextManager[PartitionPublisher]:
         return KafkaPublisher(self.bootstrap, "contract")
 
     @asynccontextmanager
-    async def out_of_reach(self) -> AsyncIterator[tuple[EventPublisher, str]]:
+    async def out_of_reach(self) -> AsyncIterator[tuple[PartitionPublisher, str]]:
         async with KafkaPublisher(self.bootstrap, "contract", timeout_s=0.5) as publisher:
             yield publisher, uuid.uuid4().hex  # nobody leads a topic that does not exist
 
@@ -183,6 +183,22 @@ def test_records_of_one_key_keep_their_order(backend: Backend) -> None:
         for key in range(7):
             mine = [r.value for part in found.values() for r in part if r.key == f"key-{key}".encode()]
             assert mine == [str(n).encode() for n in range(key, 700, 7)]
+
+    run(scenario)
+
+
+def test_a_record_for_a_partition_stands_there_and_in_order_with_the_others(backend: Backend) -> None:
+    async def scenario() -> None:
+        topic = await backend.topic()
+        async with backend.publisher() as publisher:
+            numbers = await publisher.partitions_of(topic)
+            assert list(numbers) == list(range(backend.partitions))
+            await publisher.publish(outgoing(topic, *map(str, range(20)), key="k"))
+            await publisher.publish([Outgoing(topic, "k", b"last", number) for number in numbers])
+        async with backend.reader(topic, from_the_beginning) as reader:
+            found = await read(reader, 20 + backend.partitions)
+        assert [records[-1].value for _, records in sorted(found.items())] == [b"last"] * backend.partitions
+        assert sorted(map(len, found.values())) == [1] * (backend.partitions - 1) + [21]
 
     run(scenario)
 

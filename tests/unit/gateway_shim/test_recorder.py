@@ -16,11 +16,11 @@ from gateway_shim.recorder import Recorder
 from ingest.attribution import Attribution
 from ingest.clock import FixedClock
 from ingest.codec import decode_event
-from ingest.events.calls import Call, CallFinished, CallStarted, Outcome
+from ingest.events.calls import Call, CallFinished, CallStarted, GatewayRetired, Outcome
 from ingest.ids import new_id
 from ingest.log import Outgoing
 from ingest.memory import MemoryLog
-from ingest.spool import Spool
+from ingest.spool import Spool, take_over
 from ingest.topics import TopicName
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -32,8 +32,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def a_call() -> Call:
-    return Call(new_id(), NOW, Attribution(team="search"), "openai", "gpt-4o", "chat")
+def a_call(team: str = "search") -> Call:
+    return Call(new_id(), NOW, Attribution(team=team), "openai", "gpt-4o", "chat")
 
 
 def finished(call: Call) -> CallFinished:
@@ -44,7 +44,26 @@ def make_recorder(
     folder: Path, leftovers: Sequence[Spool] = (), max_bytes: int = 10**6, memory_records: int = 100
 ) -> Recorder:
     spool = Spool(folder / "own", max_bytes)
-    return Recorder("gateway/1", spool, leftovers, FixedClock(NOW), GatewayMetrics(), memory_records)
+    return Recorder(spool, leftovers, FixedClock(NOW), GatewayMetrics(), memory_records)
+
+
+def take_over_in(root: Path, name: str) -> Recorder:
+    """The recorder of a gateway that starts in the home `root`."""
+    return Recorder(*take_over(root, name, 10**6), FixedClock(NOW), GatewayMetrics())
+
+
+async def leave_behind(root: Path, name: str, log: MemoryLog | None, *calls: Call) -> None:
+    """A gateway starts `calls`, sends that (with a `log`), and is killed: its lock is free, its folder stays."""
+    spool, _ = take_over(root, name, 10**6)
+    recorder = Recorder(spool, [], FixedClock(NOW), GatewayMetrics())
+    for call in calls:
+        recorder.started(call)
+    if log is not None:
+        task = asyncio.create_task(recorder.run(log))
+        await recorder.flush(5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    spool.close(keep=True)
 
 
 @asynccontextmanager
@@ -73,7 +92,7 @@ async def test_events_reach_the_log_in_order(tmp_path: Path) -> None:
         await recorder.flush(5)
     assert on_the_log(log) == [f"{call.call_id}/{what}" for call in calls for what in ("started", "finished")]
     envelope = decode_event(log.all_records(TopicName.CALLS)[1].value)
-    assert (envelope.source, envelope.subject, envelope.data) == ("gateway/1", "search", finished(calls[0]))
+    assert (envelope.source, envelope.subject, envelope.data) == ("gateway/own", "search", finished(calls[0]))
     assert isinstance(decode_event(log.all_records(TopicName.CALLS)[0].value).data, CallStarted)
 
 
@@ -122,16 +141,93 @@ async def test_an_unconfirmed_batch_is_sent_again(tmp_path: Path) -> None:
 
 
 async def test_what_dead_processes_left_goes_first(tmp_path: Path) -> None:
-    dead, log = make_recorder(tmp_path / "dead"), MemoryLog(partitions=1)
+    log = MemoryLog(partitions=1)
     left, new = a_call(), a_call()
-    dead.finished(finished(left))
-    dead.close()
-    recorder = make_recorder(tmp_path / "new", [Spool(tmp_path / "dead" / "own", 10**6)])
+    await leave_behind(tmp_path, "dead", None, left)
+    recorder = take_over_in(tmp_path, "new")
     recorder.finished(finished(new))
     async with running(recorder, log):
         await recorder.flush(5)
-    assert on_the_log(log) == [f"{left.call_id}/finished", f"{new.call_id}/finished"]
-    assert not (tmp_path / "dead" / "own").exists()
+    assert on_the_log(log) == [f"{left.call_id}/started", "gateway/dead/retired/0", f"{new.call_id}/finished"]
+    assert not (tmp_path / "dead").exists()
+
+
+async def test_every_partition_hears_that_a_gateway_has_gone_after_all_that_it_recorded(
+    tmp_path: Path,
+) -> None:
+    log = MemoryLog(partitions=3)
+    calls = [a_call(team) for team in "abcdefgh"]
+    await leave_behind(tmp_path, "dead", None, *calls)
+    async with running(recorder := take_over_in(tmp_path, "new"), log):
+        await recorder.flush(5)
+    for number, partition in enumerate(log.topics[TopicName.CALLS]):
+        *before, last = [decode_event(record.value) for record in partition]
+        assert isinstance(last.data, GatewayRetired)
+        assert (last.data.gateway, last.id) == ("gateway/dead", f"gateway/dead/retired/{number}")
+        assert last.source == "gateway/new"
+        assert {(envelope.source, type(envelope.data)) for envelope in before} == {
+            ("gateway/dead", CallStarted)
+        }
+    assert len(log.all_records(TopicName.CALLS)) == len(calls) + log.partitions
+
+
+async def test_a_gateway_whose_records_were_all_sent_retires_too(tmp_path: Path) -> None:
+    log = MemoryLog(partitions=2)
+    call = a_call()
+    await leave_behind(tmp_path, "dead", log, call)  # on the log, and then killed
+    assert on_the_log(log) == [f"{call.call_id}/started"]
+    async with running(recorder := take_over_in(tmp_path, "new"), log):
+        await recorder.flush(5)
+    assert sorted(on_the_log(log)) == sorted(
+        [f"{call.call_id}/started", "gateway/dead/retired/0", "gateway/dead/retired/1"]
+    )
+
+
+async def test_one_that_ended_in_good_order_leaves_nothing_to_say(tmp_path: Path) -> None:
+    log, recorder = MemoryLog(), take_over_in(tmp_path, "first")
+    call = a_call()
+    async with running(recorder, log):
+        recorder.started(call)
+        recorder.finished(finished(call))
+        await recorder.flush(5)
+    async with running(recorder := take_over_in(tmp_path, "second"), log):
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/started", f"{call.call_id}/finished"]
+
+
+async def test_one_that_ended_with_open_calls_is_retired_by_the_next(tmp_path: Path) -> None:
+    log, recorder = MemoryLog(partitions=1), take_over_in(tmp_path, "first")
+    call = a_call()
+    async with running(recorder, log):
+        recorder.started(call)
+        await recorder.flush(5)
+    async with running(recorder := take_over_in(tmp_path, "second"), log):
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/started", "gateway/first/retired/0"]
+
+
+async def test_two_gateways_on_one_home_leave_each_other_alone(tmp_path: Path) -> None:
+    log, one = MemoryLog(), take_over_in(tmp_path, "one")
+    one.started(call := a_call())
+    two = take_over_in(tmp_path, "two")
+    async with running(two, log):
+        await two.flush(5)
+    assert on_the_log(log) == []
+    async with running(one, log):
+        one.finished(finished(call))
+        await one.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/started", f"{call.call_id}/finished"]
+
+
+async def test_a_successor_that_dies_before_it_said_so_is_followed_by_another(tmp_path: Path) -> None:
+    log = MemoryLog(partitions=1)
+    call = a_call()
+    await leave_behind(tmp_path, "dead", log, call)
+    take_over_in(tmp_path, "stillborn").close()
+    async with running(recorder := take_over_in(tmp_path, "new"), log):
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/started", "gateway/dead/retired/0"]
+    assert list(tmp_path.glob("*")) == []
 
 
 async def test_memory_bridges_a_full_disk_and_nothing_is_lost_within_its_limit(
@@ -158,7 +254,7 @@ async def test_memory_bridges_a_full_disk_and_nothing_is_lost_within_its_limit(
 async def test_a_loss_is_counted_and_loud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     spool = Spool(tmp_path / "own", 1200)
     metrics = GatewayMetrics()
-    recorder = Recorder("gateway/1", spool, [], FixedClock(NOW), metrics, memory_records=2)
+    recorder = Recorder(spool, [], FixedClock(NOW), metrics, memory_records=2)
     for _ in range(10):
         recorder.finished(finished(a_call()))
     lost = metrics.registry.get_sample_value("spendstream_gateway_lost_records_total")

@@ -52,11 +52,18 @@ def test_a_new_process_takes_over_what_dead_ones_left(tmp_path: Path) -> None:
     dead.close()
     alive = Spool(tmp_path / "alive", max_bytes=1000)
     alive.append(b"not yours")
-    Spool(tmp_path / "idle", max_bytes=1000).close()
+    Spool(tmp_path / "ended in good order", max_bytes=1000).close()
+    killed = Spool(tmp_path / "killed when all was sent", max_bytes=1000)
+    killed.append(b"sent")
+    _drain(killed)
+    killed.close(keep=True)
 
     own, left = take_over(tmp_path, "new", max_bytes=1000)
     assert own.is_empty
-    assert [_drain(spool) for spool in left] == [[b"left behind"]]
+    assert {spool.folder.name: _drain(spool) for spool in left} == {
+        "dead": [b"left behind"],
+        "killed when all was sent": [],
+    }
     for spool in [*left, own]:
         spool.close()
     assert [path.name for path in tmp_path.iterdir()] == ["alive"]
