@@ -9,6 +9,7 @@ its whole. Counting nothing (0) and not knowing (`None` in place of the whole `T
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import astuple
 
 from ingest.errors import InvalidUsage
 
@@ -53,6 +54,8 @@ class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Pages of documents that were read (OCR)."""
     annotated_pages: int = 0
     """Those of `pages` that were annotated, which is billed apart."""
+    text_messages: int = 0
+    """Messages of text that were sent into a conversation of voice, for models that are billed by them."""
 
     @property
     def total_tokens(self) -> int:
@@ -81,20 +84,54 @@ _PARTS = (
 )
 
 
+def counts_of(usage: TokenUsage) -> tuple[int, ...]:
+    """The counts of `usage` in the order of its fields, once they are known to be consistent.
+
+    Raises InvalidUsage that names both counts when they are not. This is asked for every call that is priced, so the
+    good case is decided on plain numbers; only a bad one is looked at by name.
+    """
+    counts = astuple(usage)
+    # fmt: off
+    (whole_in, read, write, write_1h, audio_in, whole_out, reasoning, audio_out, _, audio_read, image_in, image_read,
+     image_out, video_in, video_out, citation, _, _, _, _, _, pages, annotated, _) = counts
+    # fmt: on
+    if (
+        min(counts) < 0
+        or read + write > whole_in
+        or write_1h > write
+        or audio_in > whole_in
+        or image_in > whole_in
+        or video_in > whole_in
+        or audio_read > read
+        or audio_read > audio_in
+        or image_read > read
+        or image_read > image_in
+        or reasoning > whole_out
+        or audio_out > whole_out
+        or image_out > whole_out
+        or video_out > whole_out
+        or citation > whole_out
+        or annotated > pages
+    ):
+        raise InvalidUsage(_contradiction(usage))
+    return counts
+
+
 def check_usage(usage: TokenUsage) -> TokenUsage:
     """`usage` itself when it is consistent; raises InvalidUsage that names both counts when it is not."""
+    counts_of(usage)
+    return usage
+
+
+def _contradiction(usage: TokenUsage) -> str:
     for name in usage.__struct_fields__:
         count = getattr(usage, name)
         if count < 0:
-            raise InvalidUsage(f"{name} is {count}; a count cannot be negative")
+            return f"{name} is {count}; a count cannot be negative"
     for part, whole in _PARTS:
         if getattr(usage, part) > getattr(usage, whole):
-            raise InvalidUsage(
-                f"{part} ({getattr(usage, part)}) cannot exceed {whole} ({getattr(usage, whole)}), which includes it"
-            )
-    if usage.cache_read_tokens + usage.cache_write_tokens > usage.input_tokens:
-        raise InvalidUsage(
-            f"cache_read_tokens ({usage.cache_read_tokens}) and cache_write_tokens ({usage.cache_write_tokens})"
-            f" together cannot exceed input_tokens ({usage.input_tokens})"
-        )
-    return usage
+            return f"{part} ({getattr(usage, part)}) cannot exceed {whole} ({getattr(usage, whole)}), which includes it"
+    return (
+        f"cache_read_tokens ({usage.cache_read_tokens}) and cache_write_tokens ({usage.cache_write_tokens})"
+        f" together cannot exceed input_tokens ({usage.input_tokens})"
+    )

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 
 from ingest.errors import InvalidUsage
-from ingest.usage import TokenUsage, check_usage
+from ingest.usage import _PARTS, TokenUsage, check_usage
 from tests.strategies import usages
 
 
@@ -34,3 +35,20 @@ def test_consistent_usage_passes_unchanged(usage: TokenUsage) -> None:
 def test_contradictions_name_both_counts(usage: TokenUsage, sentence: str) -> None:
     with pytest.raises(InvalidUsage, match=sentence):
         check_usage(usage)
+
+
+@pytest.mark.parametrize(("part", "whole"), _PARTS)
+def test_no_part_exceeds_its_whole(part: str, whole: str) -> None:
+    """Whatever else is large enough: only this pair is wrong."""
+    enough = TokenUsage(**dict.fromkeys(TokenUsage.__struct_fields__, 100))
+    enough = msgspec.structs.replace(enough, input_tokens=200)
+    assert check_usage(enough) is enough
+    wrong = msgspec.structs.replace(enough, **{part: getattr(enough, whole) + 1})
+    with pytest.raises(InvalidUsage, match=part):
+        check_usage(wrong)
+
+
+@pytest.mark.parametrize("name", TokenUsage.__struct_fields__)
+def test_no_count_is_negative(name: str) -> None:
+    with pytest.raises(InvalidUsage, match=f"{name} is -1"):
+        check_usage(TokenUsage(**{name: -1}))
