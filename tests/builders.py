@@ -64,7 +64,7 @@ def a_call_costed(**changes: Any) -> CallCosted:
             list_cost_usd=cost_usd,
             price_version="test/1",
         ),
-        {name: usd(v) if name.endswith("_usd") else v for name, v in changes.items()},
+        {name: usd(v) if name.endswith("_usd") and v is not None else v for name, v in changes.items()},
         taken,
     )
     if unknown := changes.keys() - taken:

@@ -131,7 +131,7 @@ def costed_call(record: Record) -> Row:
     event = decode_event(record.value).data
     if not isinstance(event, CallCosted | CostCorrected):
         raise _misplaced(event, TopicName.COSTS)
-    return call_row(event, record.partition, record.offset)
+    return call_row(event, record.partition, record.offset, record.timestamp_ms)
 
 
 def _by_month(rows: Sequence[Row]) -> dict[str, list[Row]]:

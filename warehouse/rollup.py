@@ -32,6 +32,7 @@ _MEASURES = {
     "unpriced_calls": "toUInt64(NOT is_priced)",
     "estimated_calls": "toUInt64(is_estimated)",
     "latency_ms_sum": "toUInt64(latency_ms)",
+    "logical_calls": "toUInt64(attempt = 0)",
 }
 """Each measure of the rollup: its value for one call."""
 

@@ -19,6 +19,11 @@ from warehouse.columns import Table
 FIRST_VERSION = 1
 """The version of `CallCosted`; a correction is higher."""
 
+LATE = timedelta(days=35)
+"""A call that started longer than this before its cost reached the log is late (DESIGN, section 3, promise 1)."""
+AHEAD = timedelta(minutes=5)
+"""A call that started further than this after its cost reached the log has a wrong clock (the same promise)."""
+
 _NAME = "LowCardinality(String)"
 _INSTANT = "DateTime64(6, 'UTC')"
 _MONEY = "Decimal(38, 12)"
@@ -32,6 +37,9 @@ _TOKENS = (
     "audio_output_tokens",
 )
 _COSTS = ("cost_usd", "input_cost_usd", "cache_cost_usd", "output_cost_usd", "list_cost_usd")
+OWN_COLUMN = frozenset({*_TOKENS, "cache_write_1h_tokens", "web_searches"})
+"""Classes of `TokenUsage` that have a column; the others stand in `usage_extra`."""
+_EXTRA = tuple(name for name in TokenUsage.__struct_fields__ if name not in OWN_COLUMN)
 
 CALLS = Table(
     "calls_raw",
@@ -62,6 +70,15 @@ CALLS = Table(
         ("version", "UInt64"),
         ("kafka_partition", "UInt32"),
         ("kafka_offset", "UInt64"),
+        ("attempt", "UInt32"),
+        ("request_bytes", "UInt64"),
+        ("hold_usd", f"Nullable({_MONEY})"),
+        ("provider_cost_usd", f"Nullable({_MONEY})"),
+        ("budget_windows", "Array(String)"),
+        ("has_usage", "Bool"),
+        ("usage_extra", "Map(String, UInt64)"),
+        ("logged_at", "DateTime64(3, 'UTC')"),
+        ("time_flag", _NAME),
     ),
 )
 
@@ -74,19 +91,22 @@ _MICROSECOND = timedelta(microseconds=1)
 _UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 
 
-def call_row(event: CallCosted | CostCorrected, partition: int, offset: int) -> Row:
+def call_row(event: CallCosted | CostCorrected, partition: int, offset: int, logged_ms: int = 0) -> Row:
     """The row of `event`, which stood at `offset` of `partition`, in the order of `CALLS.columns`.
 
-    Raises InvalidInput for what the table cannot hold exactly.
+    `logged_ms` is when the broker appended it, in milliseconds since 1970; 0 where nobody knows, which is taken as the
+    moment of the call. Raises InvalidInput for what the table cannot hold exactly.
     """
     finished, call = event.finished, event.finished.call
     who, usage, cost = call.who, finished.usage or NO_USAGE, event.cost
     if not call.call_id:
         raise InvalidInput("call_id is empty; calls without one could not be told apart")
     version, reason = _version(event)
+    started_at = micros("started_at", call.started_at)
+    logged_ms = logged_ms or started_at // 1000
     return (
         call.call_id,
-        micros("started_at", call.started_at),
+        started_at,
         micros("finished_at", finished.finished_at),
         whole("latency_ms", finished.latency_ms, _UINT32),
         None if finished.ttft_ms is None else whole("ttft_ms", finished.ttft_ms, _UINT32),
@@ -121,7 +141,27 @@ def call_row(event: CallCosted | CostCorrected, partition: int, offset: int) -> 
         version,
         partition,
         offset,
+        whole("attempt", call.attempt, _UINT32),
+        whole("request_bytes", call.request_bytes, _UINT64),
+        _claim(call.hold_usd),
+        _claim(finished.provider_cost_usd),
+        [ref.window for ref in call.budgets],
+        finished.usage is not None,
+        _extra(usage),
+        logged_ms,
+        time_flag(started_at, logged_ms) if isinstance(event, CallCosted) else event.time_flag,
     )
+
+
+def time_flag(started_at_us: int, logged_ms: int) -> str:
+    """`late` or `ahead` where the start of a call and the moment at which it reached the log lie too far apart, else empty.
+
+    Both are counted since 1970, in microseconds and in milliseconds.
+    """
+    lag = timedelta(microseconds=logged_ms * 1000 - started_at_us)
+    if lag > LATE:
+        return "late"
+    return "ahead" if -lag > AHEAD else ""
 
 
 def micros(name: str, instant: datetime) -> int:
@@ -158,6 +198,15 @@ def _version(event: CallCosted | CostCorrected) -> tuple[int, str]:
 
 def _tokens(usage: TokenUsage) -> list[int]:
     return [whole(name, getattr(usage, name), _UINT64) for name in _TOKENS]
+
+
+def _extra(usage: TokenUsage) -> dict[str, int]:
+    return {name: whole(name, count, _UINT64) for name in _EXTRA if (count := getattr(usage, name))}
+
+
+def _claim(amount: Decimal | None) -> Decimal | None:
+    """What somebody said a call would cost or did: rounded, since no sum is built of it and no call is lost over it."""
+    return None if amount is None else usd(amount)
 
 
 def _costs(cost: CallCost) -> list[Decimal]:

@@ -65,3 +65,5 @@ class CostCorrected(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the call cost in the version that is corrected."""
     previous_version: int = 1
     corrected_at: Instant | None = None
+    time_flag: str = ""
+    """Whether the call itself came `late` or `ahead` of its time, which the moment of its correction cannot tell."""

@@ -47,18 +47,19 @@ def test_every_measure_is_the_sum_over_the_calls_of_its_group(warehouse: Client)
         warehouse,
         a_call_costed(cost_usd="1", latency_ms=10, usage=usage),
         a_call_costed(cost_usd="2.000000000001", latency_ms=20, usage=usage, is_estimated=True),
-        a_call_costed(cost_usd="0", is_priced=False),
+        a_call_costed(cost_usd="0", is_priced=False, attempt=2),
         a_call_costed(outcome=Outcome.REFUSED, usage=None, cost_usd="0"),
         a_call_costed(started_at=AT + timedelta(hours=1), cost_usd="4"),
     )
     Rollup(warehouse).recompute(cells)
     names = "hour, outcome, calls, input_tokens, cache_read_tokens, cache_write_tokens, audio_input_tokens,"
-    names += "output_tokens, reasoning_tokens, audio_output_tokens, cost_usd, unpriced_calls, estimated_calls, latency_ms_sum"
+    names += "output_tokens, reasoning_tokens, audio_output_tokens, cost_usd, unpriced_calls, estimated_calls, latency_ms_sum,"
+    names += "logical_calls"
     later = HOUR + timedelta(hours=1)
     assert rolled(warehouse, names) == [
-        (HOUR, "ok", 3, 1200, 100, 40, 10, 360, 6, 4, Decimal("3.000000000001"), 1, 1, 842),
-        (HOUR, "refused", 1, 0, 0, 0, 0, 0, 0, 0, Decimal(0), 0, 0, 812),
-        (later, "ok", 1, 1000, 0, 0, 0, 300, 0, 0, Decimal(4), 0, 0, 812),
+        (HOUR, "ok", 3, 1200, 100, 40, 10, 360, 6, 4, Decimal("3.000000000001"), 1, 1, 842, 2),
+        (HOUR, "refused", 1, 0, 0, 0, 0, 0, 0, 0, Decimal(0), 0, 0, 812, 1),
+        (later, "ok", 1, 1000, 0, 0, 0, 300, 0, 0, Decimal(4), 0, 0, 812, 1),
     ]
     assert differences(warehouse) == []
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from streams.costing import NO_USAGE_REPORTED
+from tests.builders import a_budget_ref, a_call_costed
 from warehouse.client import Client, create_client
 from warehouse.columns import Table
 from warehouse.errors import InvalidMigration, SchemaMissing, WarehouseUnavailable
 from warehouse.migrations import Migration, migrate, read_migrations, wait_for_schema
 from warehouse.positions import POSITIONS
 from warehouse.progress import PROGRESS
-from warehouse.rows import CALLS
+from warehouse.rows import CALLS, call_row
 from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS
 
 pytestmark = pytest.mark.integration
@@ -49,7 +51,7 @@ def test_what_is_written_is_what_the_table_has(warehouse: Client, table: Table) 
         for name, kind, default, *_ in warehouse.rows(f"DESCRIBE TABLE {table.name}")
         if default == "DEFAULT"
     ]
-    assert sorted(columns_of(warehouse, table.name)) == sorted(written + filled_in)
+    assert set(columns_of(warehouse, table.name)) == {*written, *filled_in}
 
 
 def test_the_database_is_created_where_the_url_says(clickhouse: str) -> None:
@@ -73,6 +75,33 @@ def test_every_migration_may_be_run_again(warehouse: Client) -> None:
         for statement in migration.statements:
             warehouse.execute(statement)
     assert [columns_of(warehouse, table) for (table,) in warehouse.rows("SHOW TABLES")] == before
+
+
+def test_rows_from_before_the_details_get_sensible_ones(empty: Client) -> None:
+    """Stored by the version before: the first try, in time, and the sums of their hour stay right."""
+    every = read_migrations()
+    migrate(empty, every[:9])
+    old = a_call_costed(cost_usd="0.25", budgets=(a_budget_ref(),))
+    silent = a_call_costed(usage=None, unpriced_because=NO_USAGE_REPORTED, is_priced=False, cost_usd="0")
+    columns = list(zip(*[call_row(event, 0, n) for n, event in enumerate([old, silent])], strict=True))
+    before = Table(CALLS.name, tuple(c for c in CALLS.columns if c[0] in columns_before(empty)))
+    empty.insert(before, [columns[CALLS.names.index(name)] for name in before.names])
+    sums = [name for name, *_ in empty.rows("DESCRIBE TABLE spend_by_team_hour")]
+    empty.execute(
+        f"INSERT INTO spend_by_team_hour ({', '.join(sums)})"
+        " SELECT 'search', toStartOfHour(max(started_at)), 'default', '', 'openai', 'gpt-4o', 'ok', 2, 2000, 0, 0, 0, 600,"
+        " 0, 0, 0.25, 0.15, 0, 0.1, 0.25, 1, 0, 1624, now64(6, 'UTC') FROM calls_raw"
+    )
+    migrate(empty, every)
+    assert empty.rows(
+        "SELECT has_usage, attempt, budget_windows, logged_at = toDateTime64(started_at, 3, 'UTC'), time_flag FROM calls"
+        " ORDER BY cost_usd"
+    ) == [(False, 0, [], True, ""), (True, 0, [], True, "")]
+    assert empty.rows("SELECT calls, logical_calls FROM spend_hourly") == [(2, 2)]
+
+
+def columns_before(client: Client) -> set[str]:
+    return {name for name, *_ in client.rows("DESCRIBE TABLE calls_raw")}
 
 
 def test_several_workers_may_migrate_at_once(empty: Client, clickhouse_database: str) -> None:

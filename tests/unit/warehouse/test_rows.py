@@ -63,11 +63,21 @@ EVERY_COLUMN: dict[str, Any] = {
     "version": 1,
     "kafka_partition": 3,
     "kafka_offset": 42,
+    "attempt": 2,
+    "request_bytes": 4096,
+    "hold_usd": Decimal("0.5"),
+    "provider_cost_usd": Decimal("0.016"),
+    "budget_windows": ["0/x", "0/y"],
+    "has_usage": True,
+    "usage_extra": {"image_input_tokens": 40, "images": 3},
+    "logged_at": 1_795_523_416_000,
+    "time_flag": "",
 }
+LOGGED_MS = 1_795_523_416_000
 
 
-def row_of(event: Any) -> dict[str, Any]:
-    return dict(zip(CALLS.names, call_row(event, 3, 42), strict=True))
+def row_of(event: Any, logged_ms: int = LOGGED_MS) -> dict[str, Any]:
+    return dict(zip(CALLS.names, call_row(event, 3, 42, logged_ms), strict=True))
 
 
 def test_every_column_holds_what_the_event_says() -> None:
@@ -82,7 +92,11 @@ def test_every_column_holds_what_the_event_says() -> None:
         response_id="chatcmpl-1",
         service_tier="flex",
         budgets=(BudgetRef("b", "0/x"), BudgetRef("c", "0/y")),
-        usage=TokenUsage(1000, 500, 200, 100, 10, 300, 30, 3, 2),
+        attempt=2,
+        request_bytes=4096,
+        hold_usd=Decimal("0.5"),
+        provider_cost_usd=Decimal("0.016"),
+        usage=TokenUsage(1000, 500, 200, 100, 10, 300, 30, 3, 2, image_input_tokens=40, images=3),
         cost_usd="0.015",
         input_cost_usd="0.004",
         cache_cost_usd="0.001",
@@ -119,19 +133,51 @@ def test_instants_are_exact_whatever_their_zone() -> None:
     assert row["started_at"] == (later - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+@pytest.mark.parametrize(
+    ("lag", "flag"),
+    [
+        (timedelta(days=35), ""),
+        (timedelta(days=35, milliseconds=1), "late"),
+        (timedelta(minutes=-5), ""),
+        (timedelta(minutes=-5, milliseconds=-1), "ahead"),
+    ],
+)
+def test_a_call_out_of_its_time_is_flagged(lag: timedelta, flag: str) -> None:
+    started = AT.replace(microsecond=0)
+    logged_ms = int((started + lag).timestamp() * 1000)
+    event = a_call_costed(started_at=started)
+    row = row_of(event, logged_ms)
+    assert (row["time_flag"], row["logged_at"]) == (flag, logged_ms)
+    # A correction comes when it comes: it says of the call what was said of it before.
+    assert row_of(corrected(event), logged_ms)["time_flag"] == ""
+    again = msgspec.structs.replace(corrected(event), time_flag="late")
+    assert row_of(again)["time_flag"] == "late"
+
+
+def test_without_a_time_of_its_own_a_record_is_taken_as_in_time() -> None:
+    row = row_of(a_call_costed(), 0)
+    assert (row["logged_at"], row["time_flag"]) == (row["started_at"] // 1000, "")
+
+
+def test_what_others_say_of_the_cost_is_rounded_and_never_loses_a_call() -> None:
+    row = row_of(a_call_costed(hold_usd=None, provider_cost_usd=Decimal("0.0000000000015")))
+    assert (row["hold_usd"], row["provider_cost_usd"]) == (None, Decimal("0.000000000002"))
+
+
 @given(finished_calls())
 def test_every_finished_call_has_a_row_of_the_columns_types(finished: CallFinished) -> None:
     row = row_of(CallCosted(finished, CallCost()))
     for name, kind in CALLS.columns:
         value = row[name]
-        if kind.startswith("DateTime64") or "UInt" in kind:
+        if kind.startswith("Map"):
+            count = int if "UInt" in kind else str
+            assert all(type(k) is str and type(v) is count for k, v in value.items()), name
+        elif kind.startswith("DateTime64") or "UInt" in kind:
             assert value is None or (type(value) is int and value >= 0), name
-        elif kind.startswith("Decimal"):
-            assert type(value) is Decimal, name
+        elif "Decimal" in kind:
+            assert type(value) is Decimal or (value is None and kind.startswith("Nullable")), name
         elif kind == "Bool":
             assert type(value) is bool, name
-        elif kind.startswith("Map"):
-            assert all(type(k) is str and type(v) is str for k, v in value.items()), name
         elif kind.startswith("Array"):
             assert all(type(v) is str for v in value), name
         else:
@@ -150,6 +196,9 @@ def test_every_finished_call_has_a_row_of_the_columns_types(finished: CallFinish
         ({"http_status": 70_000}, "http_status is 70000"),
         ({"usage": TokenUsage(output_tokens=-5)}, "output_tokens is -5"),
         ({"usage": TokenUsage(web_searches=-1)}, "web_searches is -1"),
+        ({"usage": TokenUsage(pages=-1)}, "pages is -1"),
+        ({"attempt": -1}, "attempt is -1"),
+        ({"request_bytes": 2**64}, "request_bytes is 18446744073709551616"),
     ],
 )
 def test_what_a_column_cannot_hold_is_refused_with_the_limit(changes: dict[str, Any], reason: str) -> None:
