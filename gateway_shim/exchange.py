@@ -41,6 +41,8 @@ class Outbound:
     """As the caller sent it."""
     withholds_usage: bool
     """Whether the stream's usage chunk was our wish only."""
+    service_tier: str
+    """As asked for; it holds where the answer says none."""
     send: Callable[[], Awaitable[aiohttp.ClientResponse]]
     """Puts it on its way to the provider."""
 
@@ -195,7 +197,8 @@ class Exchange:
                 is_estimated=settled.is_estimated,
                 response_model=answer.model[:_MAX_TEXT],
                 response_id=answer.response_id[:_MAX_TEXT],
-                service_tier=answer.service_tier[:_MAX_TEXT],
+                service_tier=(answer.service_tier or out.service_tier)[:_MAX_TEXT],
+                provider_cost_usd=answer.cost_usd,
                 error_type=(error_type or answer.error_type)[:_MAX_TEXT],
             )
         )

@@ -15,7 +15,7 @@ from gateway_shim.headers import CALL_ID_HEADER, first_values
 from gateway_shim.parts import Parts
 from gateway_shim.providers.openai import OPENAI
 from gateway_shim.rejection import Fault, Rejected
-from gateway_shim.request_reading import read_request
+from gateway_shim.request_reading import asked_tier, read_request
 from gateway_shim.routing import Route, Target, route_by_model
 from gateway_shim.splice import CannotSplice, ask_for_usage, replace_member
 from ingest.attribution import Attribution
@@ -46,6 +46,7 @@ class Prepared:
     target: Target
     body: bytes
     withholds_usage: bool
+    service_tier: str
 
 
 def prepare(parts: Parts, route: Route, request: Request) -> Prepared:
@@ -73,9 +74,8 @@ def prepare(parts: Parts, route: Route, request: Request) -> Prepared:
     at = parts.clock.now()
     budgets = _admit(parts, _Subject(who, target, model, is_stream, at))
     hold = parts.holds.worst_case(target.format, asked, request.body, target.provider.name, model, at)
-    return Prepared(
-        _call(_Subject(who, target, model, is_stream, at), budgets, hold), target, body, withholds
-    )
+    call = _call(_Subject(who, target, model, is_stream, at), budgets, hold)
+    return Prepared(call, target, body, withholds, asked_tier(asked))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Proxy:
             format=prepared.target.format,
             body=request.body,
             withholds_usage=prepared.withholds_usage,
+            service_tier=prepared.service_tier,
             send=lambda: self._send_upstream(prepared.target, request, prepared.body),
         )
         await Exchange(outbound, parts.clock, started, self._record).run(receive, send)

@@ -21,10 +21,15 @@ class _Members(msgspec.Struct):
     max_completion_tokens: Any = None
     max_output_tokens: Any = None
     n: Any = None
+    service_tier: Any = None
+    serviceTier: Any = None  # noqa: N815
+    data_sources: Any = None
     generationConfig: Any = None  # noqa: N815
     generation_config: Any = None
 
 
+# `auto` and `standard_only` (Anthropic) choose between tiers, they are none.
+_NO_TIER = frozenset({"auto", "standard_only", "unspecified"})
 _DECODER = msgspec.json.Decoder(_Members)
 _NOTHING = Asked()
 
@@ -44,6 +49,16 @@ def read_request(body: bytes, format: Format | None) -> Asked:
         raise Rejected(Fault.BAD_BODY, f"the request body {what}") from None
     model = read.model if isinstance(read.model, str) else ""
     return Asked(model=model, is_stream=read.stream is True, body=_as_mapping(read))
+
+
+def asked_tier(asked: Asked) -> str:
+    """The service tier that a request names; empty where it leaves the choice to the provider."""
+    tier = asked.body.get("service_tier") or asked.body.get("serviceTier")
+    if isinstance(tier, dict):
+        tier = tier.get("type")  # Bedrock
+    if not isinstance(tier, str) or tier.lower() in _NO_TIER:
+        return ""
+    return tier.lower()
 
 
 def _as_mapping(read: _Members) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway_shim.estimate import request_text_bytes, tokens_of
 from gateway_shim.formats.answer import Answer, Format
-from gateway_shim.usage_reading import read_usage
+from gateway_shim.usage_reading import read_answer
 from ingest.events.calls import Outcome
 from ingest.usage import NO_USAGE, TokenUsage
 
@@ -41,9 +41,9 @@ def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes
         return NOTHING
     if format.is_free:
         return Settled(NO_USAGE)
-    said = read_usage(format, answer.usage) if answer.usage is not None else None
+    said = read_answer(format, answer, request_body)
     if said is not None and answer.has_final_usage:
-        return Settled(said)
+        return Settled(said, answer.is_mixed)
     produced = tokens_of(answer.text_bytes)
     if said is not None:
         return Settled(msgspec.structs.replace(said, output_tokens=max(said.output_tokens, produced)), True)

@@ -1,9 +1,10 @@
-"""From a provider's usage object to `TokenUsage`, by genai-prices' extractors.
+"""From a provider's answer to `TokenUsage`, by genai-prices' extractors and what they lack.
 
-The extractors say where each count stands and what adds up: cached and tool-use tokens are counted into the input and
-thoughts into the output, as `TokenUsage` wants it. Only their definitions are used; the walk is our own, since theirs
-takes 20 microseconds of every call (a property test compares the two). A provider's count of zero is a count; only a
-usage that is not there is None.
+The extractors say where each count stands in a usage object and what adds up: cached and tool-use tokens are counted
+into the input and thoughts into the output, as `TokenUsage` wants it. Only their definitions are used; the walk is our
+own, since theirs takes 20 microseconds of every call (a property test compares the two). What stands beside the usage
+object (calls of tools, images, seconds of audio) was counted by the `Format` while the answer passed. A provider's
+count of zero is a count; only a usage that is not there is None.
 """
 
 from __future__ import annotations
@@ -13,33 +14,58 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from genai_prices import data_snapshot
 from genai_prices.types import ArrayMatch, UsageExtractor
 
-from gateway_shim.formats.answer import Format
+from gateway_shim.formats.answer import Answer, Format
 from ingest.usage import TokenUsage
 
 _LOG = logging.getLogger(__name__)
 
-# genai-prices' unit -> our count.
+# genai-prices' unit -> our count. Its other units are either sums of these (text, tool-use tokens) or billed nowhere.
 _COUNTS = {
     "input_tokens": "input_tokens",
     "cache_read_tokens": "cache_read_tokens",
     "cache_write_tokens": "cache_write_tokens",
     "cache_write_1h_tokens": "cache_write_1h_tokens",
     "input_audio_tokens": "audio_input_tokens",
+    "cache_audio_read_tokens": "audio_cache_read_tokens",
+    "input_image_tokens": "image_input_tokens",
+    "cache_image_read_tokens": "image_cache_read_tokens",
+    "input_video_tokens": "video_input_tokens",
     "output_tokens": "output_tokens",
     "output_reasoning_tokens": "reasoning_tokens",
     "output_audio_tokens": "audio_output_tokens",
+    "output_image_tokens": "image_output_tokens",
+    "output_video_tokens": "video_output_tokens",
+    "output_citation_tokens": "citation_tokens",
     "web_searches": "web_searches",
+    "storage_searches": "file_searches",
+    "code_executions": "code_executions",
+    "input_document_pages": "pages",
+    "input_annotated_document_pages": "annotated_pages",
+    "audio_seconds": "audio_ms",
 }
+_FACTORS = {"audio_ms": 1000}
+# A part comes after every whole of it, so that a cut whole cuts its parts.
 _PARTS = (
     ("cache_read_tokens", "input_tokens"),
     ("cache_write_tokens", "input_tokens"),
     ("cache_write_1h_tokens", "cache_write_tokens"),
     ("audio_input_tokens", "input_tokens"),
+    ("image_input_tokens", "input_tokens"),
+    ("video_input_tokens", "input_tokens"),
+    ("audio_cache_read_tokens", "cache_read_tokens"),
+    ("audio_cache_read_tokens", "audio_input_tokens"),
+    ("image_cache_read_tokens", "cache_read_tokens"),
+    ("image_cache_read_tokens", "image_input_tokens"),
     ("reasoning_tokens", "output_tokens"),
     ("audio_output_tokens", "output_tokens"),
+    ("image_output_tokens", "output_tokens"),
+    ("video_output_tokens", "output_tokens"),
+    ("citation_tokens", "output_tokens"),
+    ("annotated_pages", "pages"),
 )
 
 Step = str | ArrayMatch
@@ -47,17 +73,29 @@ Source = tuple[str, tuple[Step, ...], str, bool]
 """Our count, the way to the object that holds it, its name there, and whether it has to be there."""
 
 
+def read_answer(format: Format, answer: Answer, request_body: bytes = b"") -> TokenUsage | None:
+    """All that the answer says was used, its usage object and what was counted beside it; None: it says nothing."""
+    said = read_usage(format, answer.usage) if answer.usage is not None else None
+    beside = format.with_request(answer.counts, request_body)
+    if not beside:
+        return said
+    if said is None:
+        return TokenUsage(**beside)
+    return msgspec.structs.replace(said, **beside)
+
+
 def read_usage(format: Format, usage: Mapping[str, Any]) -> TokenUsage | None:
     """The counts of a usage object; None, and a warning, when it has none that we understand."""
     provider, flavor = format.extractor or _guess(usage)
+    usage = format.normalise(usage)
     counts = dict.fromkeys(_COUNTS.values(), 0)
     has_any = False
     for name, steps, last, is_required in _sources(provider, flavor):
-        count = _count(usage, steps, last)
+        count = _count(usage, steps, last, _FACTORS.get(name, 1))
         if count is not None:
             counts[name] += count
             has_any = True
-        elif is_required:
+        elif is_required and not steps:
             _LOG.warning("a usage of %s (%s) has no count %s", provider, flavor, last)
             return None
     # Gemini leaves zeros out, as protocol buffers do: nothing but a total of nothing is a count of zero.
@@ -67,13 +105,26 @@ def read_usage(format: Format, usage: Mapping[str, Any]) -> TokenUsage | None:
 
 
 def extractor_of(provider_id: str, flavor: str) -> UsageExtractor:
-    """genai-prices' definition."""
+    """genai-prices' definition. Raises LookupError if it has none."""
+    found = _find_extractor(provider_id, flavor)
+    if found is None:
+        raise LookupError(f"genai-prices has no extractor {flavor} of {provider_id}")
+    return found
+
+
+def has_extractor(provider_id: str, flavor: str) -> bool:
+    """Whether genai-prices says where the counts of a provider's API stand."""
+    return _find_extractor(provider_id, flavor) is not None
+
+
+def _find_extractor(provider_id: str, flavor: str) -> UsageExtractor | None:
     providers = data_snapshot.get_snapshot().providers
-    provider = next(p for p in providers if p.id == provider_id)
-    return next(e for e in provider.extractors or () if e.api_flavor == flavor)
+    provider = next((p for p in providers if p.id == provider_id), None)
+    extractors = provider.extractors or () if provider else ()
+    return next((e for e in extractors if e.api_flavor == flavor), None)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _sources(provider_id: str, flavor: str) -> tuple[Source, ...]:
     sources = []
     for mapping in extractor_of(provider_id, flavor).mappings:
@@ -85,7 +136,7 @@ def _sources(provider_id: str, flavor: str) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _count(node: Any, steps: tuple[Step, ...], last: str) -> int | None:
+def _count(node: Any, steps: tuple[Step, ...], last: str, factor: int) -> int | None:
     for step in steps:
         if isinstance(step, str):
             node = node.get(step) if isinstance(node, Mapping) else None
@@ -94,7 +145,7 @@ def _count(node: Any, steps: tuple[Step, ...], last: str) -> int | None:
     value = node.get(last) if isinstance(node, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return None
-    return int(value)
+    return int(value) if factor == 1 else round(value * factor)
 
 
 def _guess(usage: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from ingest.errors import InvalidMoney
+from ingest.money import usd
+
 Json = Mapping[str, Any]
+Counts = dict[str, int]
+"""Fields of `TokenUsage` and how much of each."""
 
 
 class Answer:
     """Filled in by the functions of a `Format`, from one whole body or event by event."""
 
     __slots__ = (
+        "_once",
+        "cost_usd",
+        "counts",
         "error_type",
         "has_final_usage",
+        "is_mixed",
         "is_over",
         "model",
         "response_id",
@@ -37,12 +47,36 @@ class Answer:
         """The provider's word for an error that it reported within the answer."""
         self.text_bytes = 0
         """Bytes of generated text seen in events, UTF-8: what an estimate goes by when the usage is missing."""
+        self.counts: Counts = {}
+        """What stands beside the usage object: calls of tools, images, seconds of audio."""
+        self.cost_usd: Decimal | None = None
+        """What the provider says that the call costs, USD."""
+        self.is_mixed = False
+        """Whether several models worked on it, so that the counts have no single price: the bill is an estimate."""
+        self._once: dict[str, set[str]] = {}
 
     def merge_usage(self, usage: object) -> None:
         """Take over the counts of `usage`, where it is an object; a null count says nothing."""
         if isinstance(usage, dict):
             known = {name: count for name, count in usage.items() if count is not None}
             self.usage = known if self.usage is None else self.usage | known
+
+    def count_once(self, name: str, key: str) -> None:
+        """Count one more of `name`, unless the same thing, known by `key`, was counted before."""
+        keys = self._once.setdefault(name, set())
+        keys.add(key)
+        self.counts[name] = len(keys)
+
+    def see_cost(self, amount: object) -> None:
+        """Take over the provider's own word for the cost, USD; anything but a sensible number says nothing."""
+        if isinstance(amount, bool) or not isinstance(amount, int | float | str):
+            return
+        try:
+            cost = usd(str(amount))  # the shortest text of a JSON number is that number
+        except InvalidMoney:
+            return
+        if cost >= 0:
+            self.cost_usd = cost
 
     def name(self, body: Json, model: str = "model", response_id: str = "id") -> None:
         """Take over the model, the answer's id and the service tier, where `body` has them."""
@@ -72,6 +106,12 @@ class Format:
     """The member of an answer that genai-prices' extractor looks for."""
     extractor: tuple[str, str] | None = None
     """genai-prices' provider and API flavour; None: told from the usage's own members."""
+    normalise: Callable[[Json], Json] = field(default=lambda usage: usage)
+    """The usage object in the words that the extractor knows, for servers that say it in their own."""
+    with_request: Callable[[Counts, bytes], Counts] = field(default=lambda counts, _: counts)
+    """(counts of the answer, request body) -> counts, for what only the request tells: characters to be read aloud."""
+    see_text: Callable[[Answer, str], None] | None = None
+    """Learn from a whole answer that is plain text (`text/…`); None: such an answer tells nothing."""
     output_limit: Callable[[Asked], int | None] = field(default=lambda _: None)
     """The most output tokens that the request allows, all choices together; None: no limit was given."""
     needs_json: bool = True
