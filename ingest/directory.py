@@ -74,9 +74,11 @@ def entity_key(event: GovernanceEvent) -> str:
             return f"budget:{event.budget.name}"
         case PriceOverridden():
             return f"price:{event.price_id}"
+        # The moment too: what was said of prices before is never replaced, or a call could not cost the same again.
         case PriceEnded():
-            return f"price-end:{event.price_id}"
+            return f"price-end:{event.price_id}/{event.defined_at.isoformat()}"
         case ExchangeRateSet():
-            return f"exchange-rate:{event.currency}/{event.effective_from.isoformat()}"
+            date, said = event.effective_from.isoformat(), event.defined_at.isoformat()
+            return f"exchange-rate:{event.currency}/{date}/{said}"
         case PriceListAdopted():
-            return f"price-list:{event.version}"
+            return f"price-list:{event.version}/{event.adopted_at.isoformat()}"

@@ -13,6 +13,8 @@ from ingest.events.calls import CallFinished, CallStarted
 from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
 from ingest.events.governance import BudgetDefined, BudgetDeleted
+from ingest.events.price_checks import check_price_event
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.events.states import BudgetStateChanged
 from ingest.governance.budgets import Budget, check_budget
 from ingest.governance.windows import window_at
@@ -21,6 +23,13 @@ from ingest.money import usd
 
 def check_event(event: object) -> None:
     """Raises InvalidInput with one sentence when a field of `event` cannot be used."""
+    if isinstance(event, PriceOverridden | PriceEnded | ExchangeRateSet | PriceListAdopted):
+        check_price_event(event)
+    else:
+        _check_other_event(event)
+
+
+def _check_other_event(event: object) -> None:
     match event:
         case CallStarted():
             _check_money("hold_usd", event.call.hold_usd)

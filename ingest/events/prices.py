@@ -12,6 +12,37 @@ import msgspec
 
 from ingest.clock import Instant
 
+TOKEN_CLASSES = frozenset(
+    {
+        "audio_cache_read",
+        "image_cache_read",
+        "cache_read",
+        "cache_write_1h",
+        "cache_write",
+        "audio_input",
+        "image_input",
+        "video_input",
+        "input",
+        "reasoning",
+        "citation",
+        "audio_output",
+        "image_output",
+        "video_output",
+        "output",
+        "audio",
+        "characters",
+        "annotated_page",
+        "page",
+        "text_message",
+        "image",
+        "web_search",
+        "file_search",
+        "code_execution",
+        "request",
+    }
+)
+"""What a rate can be for: the names of `ingest.pricing.classes.CLASSES`."""
+
 
 class PriceScope(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which calls a price is for; an empty text means any. The most specific scope wins."""
@@ -34,8 +65,8 @@ class PriceOverridden(msgspec.Struct, frozen=True, omit_defaults=True):
     effective_from: Instant
     defined_at: Instant
     rates: dict[str, Decimal] | None = None
-    """Token class (a `CostComponent.token_class`) -> price in `currency` for 1,000,000 tokens, or for 1,000 pieces of what
-    is counted by the piece. A class without a rate is billed as the class it is a part of. All zero: costs nothing."""
+    """Token class (a `CostComponent.token_class`) -> price in `currency` for 1,000,000 tokens or characters, 1,000 pieces,
+    or an hour of audio. A class without a rate is billed as the class it is a part of. All zero: costs nothing."""
     discount_percent: Decimal | None = None
     """Off the list price, 0 to 100; negative for a surcharge."""
     hourly: Decimal | None = None
