@@ -7,8 +7,8 @@ and revisions come out the same to the byte. Only a state, the fact of a moment,
 from __future__ import annotations
 
 from ingest.codec import encode_event
-from ingest.events.charges import BudgetRevised, ChargeSettled
-from ingest.events.costs import CallCosted
+from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
+from ingest.events.costs import CallCosted, CostCorrected
 from ingest.events.states import BudgetStateChanged
 from ingest.ids import derived_id, new_id
 from ingest.log import Outgoing
@@ -17,6 +17,8 @@ from ingest.topics import TopicName
 PRICING = "spendstream/streams/pricing"
 LEDGER = "spendstream/streams/ledger"
 GOVERNANCE = "spendstream/streams/governance"
+CORRECTIONS = "spendstream/streams/corrections"
+REPRICE = "spendstream/streams/reprice"
 
 
 def cost_record(costed: CallCosted) -> Outgoing:
@@ -39,6 +41,32 @@ def charge_record(charge: ChargeSettled) -> Outgoing:
         id=derived_id("charge", charge.call_id, charge.budget_id, charge.window),
         source=PRICING,
         time=charge.finished_at,
+        subject=charge.budget_id,
+    )
+    return Outgoing(TopicName.CHARGES, charge.budget_id, value)
+
+
+def correction_record(corrected: CostCorrected, source: str) -> Outgoing:
+    """On `llm.costs`, by team: behind the cost that it corrects. `source` is who found that it was wrong."""
+    call = corrected.finished.call
+    value = encode_event(
+        corrected,
+        id=f"{call.call_id}/corrected/{corrected.version}",
+        source=source,
+        time=corrected.corrected_at or corrected.finished.finished_at,
+        subject=call.call_id,
+    )
+    return Outgoing(TopicName.COSTS, call.who.team, value)
+
+
+def charge_correction_record(charge: ChargeCorrected) -> Outgoing:
+    """On `budget.charges`, by budget."""
+    source = charge.source
+    value = encode_event(
+        charge,
+        id=derived_id("correction", f"{source.partition}/{source.offset}", charge.budget_id, charge.window),
+        source=CORRECTIONS,
+        time=charge.corrected_at,
         subject=charge.budget_id,
     )
     return Outgoing(TopicName.CHARGES, charge.budget_id, value)

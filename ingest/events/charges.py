@@ -50,4 +50,4 @@ class BudgetRevised(msgspec.Struct, frozen=True):
     is_deleted: bool = False
 
 
-BudgetCharge = ChargeSettled | BudgetRevised
+BudgetCharge = ChargeSettled | ChargeCorrected | BudgetRevised

@@ -10,7 +10,7 @@ import msgspec
 from ingest.clock import Clock
 from ingest.codec import decode_event
 from ingest.errors import DecodeError, InvalidInput
-from ingest.events.charges import BudgetRevised, ChargeSettled
+from ingest.events.charges import BudgetCharge
 from ingest.events.states import BudgetStateChanged
 from ingest.letters import dead_letter, letter_record
 from ingest.log import Outgoing, Record
@@ -48,7 +48,7 @@ class LedgerStep:
     def accept(self, record: Record) -> None:
         try:
             event = decode_event(record.value).data
-            if not isinstance(event, ChargeSettled | BudgetRevised):
+            if not isinstance(event, BudgetCharge):
                 raise DecodeError(f"{type(event).__name__} does not belong on {record.topic}")
             self._ledgers[record.partition].apply(event)
         except InvalidInput as reason:

@@ -5,6 +5,8 @@ again ends where it would have ended: the ledger may be stopped at any point and
 
 - A charge goes to the balance of the window it names, whatever the budget's present window is, and even when the budget
   is not (yet) defined.
+- A correction raises or lowers the balance of the window in which its call was charged, and may thereby unblock. One whose
+  balance has been forgotten begins a balance of its own: it is of a past window, and nobody is told of those.
 - Only the newest window of a defined budget has a state to publish. A charge of a later window moves the budget on, as
   does time (`turn`); a charge of an earlier one is counted in silence, since `budget.states` holds one state a budget.
 - A definition that changes the period, the time zone or the epoch (a reset) starts at the window of its own moment.
@@ -17,10 +19,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ingest.events.charges import BudgetCharge, BudgetRevised, ChargeSettled
+from ingest.events.charges import BudgetCharge, BudgetRevised, ChargeCorrected
 from ingest.events.states import BudgetStateChanged
 from ingest.governance.windows import window_at
-from streams.budgets.balance import EMPTY, Balance
+from streams.budgets.balance import EMPTY, Balance, Charge
 from streams.budgets.periods import newest, window_named
 from streams.budgets.standing import NO_CALL, Cause, Standing, crossed, state_of, status_of
 
@@ -75,10 +77,10 @@ class Ledger:
 
     def apply(self, event: BudgetCharge) -> None:
         """Fold one event. Raises InvalidInput, and changes nothing, for a definition whose window is not understood."""
-        if isinstance(event, ChargeSettled):
-            self._settle(event)
-        else:
+        if isinstance(event, BudgetRevised):
             self._revise(event)
+        else:
+            self._settle(event)
 
     def turn(self, now: datetime) -> None:
         """Move budgets whose window has ended on to the window of `now`."""
@@ -114,7 +116,7 @@ class Ledger:
             if (standing := self._standings.get(name)) is not None
         ]
 
-    def _settle(self, charge: ChargeSettled) -> None:
+    def _settle(self, charge: Charge) -> None:
         key = BalanceKey(charge.budget_id, charge.window)
         before = self.balance(key)
         after = before.apply(charge)
@@ -131,11 +133,11 @@ class Ledger:
             self._move(key.budget, standing)
         self._touch(standing, charge, before, after)
 
-    def _touch(self, standing: Standing, charge: ChargeSettled, before: Balance, after: Balance) -> None:
+    def _touch(self, standing: Standing, charge: Charge, before: Balance, after: Balance) -> None:
         """The last call is the cause of a state, unless an earlier one since then has crossed a line."""
         budget = standing.budget
         if budget.name not in self._crossing:
-            self._touched[budget.name] = Cause(charge.call_id, charge.finished_at)
+            self._touched[budget.name] = _cause(charge)
             if _line(standing, before) != _line(standing, after):
                 self._crossing.add(budget.name)
 
@@ -152,6 +154,11 @@ class Ledger:
         self._changed_standings[name] = standing
         self._touched[name] = NO_CALL
         self._crossing.discard(name)
+
+
+def _cause(charge: Charge) -> Cause:
+    """How long it took from the call to the state is of interest; to a correction it says nothing."""
+    return Cause(charge.call_id, None if isinstance(charge, ChargeCorrected) else charge.finished_at)
 
 
 def _line(standing: Standing, balance: Balance) -> tuple[object, ...]:

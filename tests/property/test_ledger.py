@@ -6,14 +6,21 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 
 from hypothesis import given, settings, strategies as st
 
-from ingest.events.charges import BudgetCharge, BudgetRevised, ChargeSettled, SourcePosition
+from ingest.events.charges import (
+    BudgetCharge,
+    BudgetRevised,
+    ChargeCorrected,
+    ChargeSettled,
+    SourcePosition,
+)
 from ingest.events.states import BudgetStateChanged
 from ingest.governance.budgets import Budget
 from ingest.governance.windows import window_at
-from streams.budgets.balance import Balance
+from streams.budgets.balance import Balance, Charge
 from streams.budgets.ledger import BalanceKey, Ledger
 from streams.budgets.pacing import Pacer
 from streams.budgets.periods import window_named
@@ -30,13 +37,17 @@ BUDGETS = tuple(
 
 
 @st.composite
-def emitted(draw: st.DrawFn) -> list[ChargeSettled]:
-    """What pricing puts on `budget.charges`: the charges of each partition of calls in order, a stretch of them
-    again after each of its restarts, and the partitions interleaved anyhow."""
-    emissions: list[list[ChargeSettled]] = []
-    for partition in range(draw(st.integers(1, 3))):
-        charges = [draw(charges_at(partition, offset)) for offset in range(draw(st.integers(0, 12)))]
-        sent: list[ChargeSettled] = []
+def emitted(draw: st.DrawFn) -> list[Charge]:
+    """What pricing and correcting put on `budget.charges`: the charges of each partition of calls and of costs in order, a
+    stretch of them again after each restart, and the partitions interleaved anyhow. Both kinds of partition have the same
+    numbers."""
+    emissions: list[list[Charge]] = []
+    for is_correction, partition in product((False, True), range(draw(st.integers(1, 3)))):
+        charges = [
+            [*draw(corrections_at(partition, offset) if is_correction else charges_at(partition, offset))]
+            for offset in range(draw(st.integers(0, 8)))
+        ]
+        sent: list[Charge] = []
         position = 0
         while position < len(charges):
             end = draw(st.integers(position + 1, len(charges)))
@@ -67,6 +78,24 @@ def charges_at(draw: st.DrawFn, partition: int, offset: int) -> list[ChargeSettl
     ]
 
 
+@st.composite
+def corrections_at(draw: st.DrawFn, partition: int, offset: int) -> list[ChargeCorrected]:
+    """What one correction of a call brings: up or down, on each of several budgets."""
+    corrected_at = draw(st.sampled_from(DAYS)) + timedelta(hours=draw(st.integers(0, 23)))
+    delta = draw(st.decimals(-3, 3, places=12))
+    return [
+        ChargeCorrected(
+            budget.name,
+            window_at(budget, draw(st.sampled_from(DAYS))).id,
+            f"corrected {partition}/{offset}",
+            delta,
+            SourcePosition(partition, offset),
+            corrected_at,
+        )
+        for budget in draw(st.lists(st.sampled_from(BUDGETS), max_size=3, unique_by=lambda b: b.name))
+    ]
+
+
 @dataclass
 class Store:
     """What the tables hold: the entries and the position, each written when the test says so."""
@@ -88,9 +117,12 @@ class Store:
         return Ledger(self.balances.items(), self.standings.items())
 
 
-def plain_sums(log: list[ChargeSettled]) -> dict[BalanceKey, Decimal]:
+def plain_sums(log: list[Charge]) -> dict[BalanceKey, Decimal]:
     """Each charge once, however often it was emitted."""
-    once = {(c.budget_id, c.window, c.call_id): c.amount_usd for c in log}
+    once = {
+        (c.budget_id, c.window, c.call_id): c.amount_usd if isinstance(c, ChargeSettled) else c.delta_usd
+        for c in log
+    }
     sums: dict[BalanceKey, Decimal] = defaultdict(Decimal)
     for (budget, window, _), amount in once.items():
         sums[BalanceKey(budget, window)] += amount
@@ -101,7 +133,7 @@ DEFINITIONS: list[BudgetCharge] = [BudgetRevised(budget, NOW) for budget in BUDG
 
 
 @given(emitted())
-def test_balances_are_the_plain_sum(log: list[ChargeSettled]) -> None:
+def test_balances_are_the_plain_sum(log: list[Charge]) -> None:
     ledger = Ledger()
     for charge in log:
         ledger.apply(charge)
@@ -111,7 +143,7 @@ def test_balances_are_the_plain_sum(log: list[ChargeSettled]) -> None:
 @given(emitted(), st.data())
 @settings(max_examples=300)
 def test_a_ledger_that_is_stopped_anywhere_ends_where_it_would_have_ended(
-    log: list[ChargeSettled], data: st.DataObject
+    log: list[Charge], data: st.DataObject
 ) -> None:
     everything = [*DEFINITIONS, *log]
     undisturbed = Ledger()
@@ -158,7 +190,7 @@ def publish(ledger: Ledger, pacer: Pacer, now: float, published: dict[str, Budge
 
 
 @given(emitted(), st.integers(0, 10))
-def test_it_does_not_matter_when_the_definitions_come(log: list[ChargeSettled], late: int) -> None:
+def test_it_does_not_matter_when_the_definitions_come(log: list[Charge], late: int) -> None:
     definitions_first, definitions_late = Ledger(), Ledger()
     for event in [*DEFINITIONS, *log]:
         definitions_first.apply(event)
@@ -170,7 +202,7 @@ def test_it_does_not_matter_when_the_definitions_come(log: list[ChargeSettled], 
 
 
 @given(emitted())
-def test_what_is_stored_is_enough(log: list[ChargeSettled]) -> None:
+def test_what_is_stored_is_enough(log: list[Charge]) -> None:
     store, ledger = Store(), Ledger()
     for event in [*DEFINITIONS, *log]:
         ledger.apply(event)

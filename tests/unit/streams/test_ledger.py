@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ingest.errors import InvalidInput
-from ingest.events.charges import BudgetRevised, ChargeSettled, SourcePosition
+from ingest.events.charges import BudgetCharge, BudgetRevised, ChargeCorrected, ChargeSettled, SourcePosition
 from ingest.events.states import BudgetStateChanged, BudgetStatus
 from ingest.governance.budgets import Budget
 from streams.budgets.balance import EMPTY
@@ -29,6 +29,14 @@ def charge(
     )
 
 
+def correction(
+    delta: str, offset: int = 0, *, window: str = TODAY, partition: int = 0, at: datetime = NOW
+) -> ChargeCorrected:
+    return ChargeCorrected(
+        "daily", window, f"call-{offset}", Decimal(delta), SourcePosition(partition, offset), at
+    )
+
+
 def defined(budget: Budget = DAILY, at: datetime = NOW) -> BudgetRevised:
     return BudgetRevised(budget, at)
 
@@ -37,7 +45,7 @@ def changed(**changes: object) -> Budget:
     return msgspec.structs.replace(DAILY, **changes)
 
 
-def folded(*events: BudgetRevised | ChargeSettled) -> Ledger:
+def folded(*events: BudgetCharge) -> Ledger:
     ledger = Ledger()
     for event in events:
         ledger.apply(event)
@@ -64,6 +72,55 @@ def test_partitions_of_the_source_have_marks_of_their_own() -> None:
     both = EMPTY.apply(charge("1", 5)).apply(charge("2", 3, partition=1))
     assert both.spent_usd == 3
     assert both.applied == {0: 5, 1: 3}
+
+
+def test_corrections_have_marks_apart_from_those_of_charges() -> None:
+    balance = EMPTY.apply(charge("5", 7)).apply(correction("-1", 3)).apply(correction("0.5", 2, partition=1))
+    assert balance.spent_usd == Decimal("4.5")
+    assert (balance.applied, balance.corrected) == ({0: 7}, {0: 3, 1: 2})
+    for again in (charge("5", 7), correction("-1", 3), correction("0.5", 2, partition=1)):
+        assert balance.apply(again) is balance
+    assert balance.apply(correction("-1", 4)).spent_usd == Decimal("3.5")
+    assert balance.apply(charge("1", 8)).corrected == balance.corrected
+
+
+def test_a_correction_unblocks_and_says_which_call_it_was() -> None:
+    ledger = folded(defined(), charge("10", 0))
+    assert state(ledger).status is BudgetStatus.BLOCKED
+    ledger.apply(correction("-6", 0))
+    found = state(ledger)
+    assert (found.status, found.spent_usd, found.warned_at) == (BudgetStatus.OPEN, Decimal(4), ())
+    assert (found.call_id, found.call_finished_at) == ("call-0", None)
+    ledger.apply(correction("6.5", 1))
+    assert (state(ledger).status, state(ledger_again(ledger)).overshoot_usd) == (
+        BudgetStatus.BLOCKED,
+        Decimal("0.5"),
+    )
+
+
+def ledger_again(ledger: Ledger) -> Ledger:
+    """As after a restart from what was stored."""
+    changes = ledger.take_changes()
+    balances = [(key, balance) for key, balance in changes.balances.items() if balance is not None]
+    return Ledger(balances, changes.standings.items())
+
+
+def test_a_correction_of_a_past_window_is_counted_there_in_silence() -> None:
+    ledger = folded(defined(), charge("3", 0), charge("1", 1, window=TOMORROW))
+    ledger.take_states(NOW)
+    ledger.apply(correction("-2", 0))
+    assert ledger.take_states(NOW) == []
+    assert (spent(ledger), spent(ledger, TOMORROW)) == (Decimal(1), Decimal(1))
+
+
+def test_a_balance_that_was_corrected_is_kept_as_long_as_the_correction_may_come_again() -> None:
+    ledger = folded(defined(), charge("3", 0), charge("1", 1, window=TOMORROW))
+    late = NOW + KEEP_BALANCES
+    ledger.apply(correction("-2", 0, at=late))
+    ledger.forget(late + KEEP_BALANCES - DAY)
+    assert spent(ledger) == 1
+    ledger.forget(late + KEEP_BALANCES + DAY)
+    assert spent(ledger) == 0
 
 
 def test_a_balance_remembers_its_newest_call() -> None:
