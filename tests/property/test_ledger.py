@@ -42,11 +42,8 @@ def emitted(draw: st.DrawFn) -> list[Charge]:
     stretch of them again after each restart, and the partitions interleaved anyhow. Both kinds of partition have the same
     numbers."""
     emissions: list[list[Charge]] = []
-    for is_correction, partition in product((False, True), range(draw(st.integers(1, 3)))):
-        charges = [
-            [*draw(corrections_at(partition, offset) if is_correction else charges_at(partition, offset))]
-            for offset in range(draw(st.integers(0, 8)))
-        ]
+    for kind, partition in product((charges_at, corrections_at), range(draw(st.integers(1, 3)))):
+        charges = [draw(kind(partition, offset)) for offset in range(draw(st.integers(0, 8)))]
         sent: list[Charge] = []
         position = 0
         while position < len(charges):
@@ -61,7 +58,7 @@ def emitted(draw: st.DrawFn) -> list[Charge]:
 
 
 @st.composite
-def charges_at(draw: st.DrawFn, partition: int, offset: int) -> list[ChargeSettled]:
+def charges_at(draw: st.DrawFn, partition: int, offset: int) -> list[Charge]:
     """The charges of one call: none, or one for each of several budgets."""
     finished = draw(st.sampled_from(DAYS)) + timedelta(hours=draw(st.integers(0, 23)))
     amount = draw(st.decimals(Decimal("0.000000000001"), Decimal(3), places=12))
@@ -79,7 +76,7 @@ def charges_at(draw: st.DrawFn, partition: int, offset: int) -> list[ChargeSettl
 
 
 @st.composite
-def corrections_at(draw: st.DrawFn, partition: int, offset: int) -> list[ChargeCorrected]:
+def corrections_at(draw: st.DrawFn, partition: int, offset: int) -> list[Charge]:
     """What one correction of a call brings: up or down, on each of several budgets."""
     corrected_at = draw(st.sampled_from(DAYS)) + timedelta(hours=draw(st.integers(0, 23)))
     delta = draw(st.decimals(-3, 3, places=12))
