@@ -20,10 +20,10 @@ define run_processes
 	@export SPENDSTREAM_STOP_WITH_PARENT=1; trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
 endef
 
-.PHONY: help up demo test check unit integration e2e format lock bench clean
+.PHONY: help up demo test check unit integration e2e format lock bench bench-worker clean
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: $(VENV)/.ready  ## run Kafka, the warehouse, the gateway, the worker and the dashboard, embedded; Ctrl-C stops
 	$(call run_processes,$(PROCESSES))
@@ -71,6 +71,9 @@ lock:  ## pin the dependencies again, with hashes (needs uv)
 
 bench: $(VENV)/.ready-dev  ## measure the whole pipeline on this machine
 	@python -m bench.pipeline
+
+bench-worker: $(VENV)/.ready-dev  ## measure one worker on one core, beside a bare loop
+	@python -m bench.worker
 
 clean:  ## remove the environment; state in .spendstream stays
 	rm -rf $(VENV)
