@@ -81,6 +81,8 @@ class Outbox:
                 await self._arrival()
             taken = self._take()
             work = self._step.take()
+            if work.first:
+                await asyncio.gather(*work.first)
             await asyncio.gather(
                 publish_in_order(self._publisher, work.records), *work.stored, self._mark(durable)
             )

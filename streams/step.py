@@ -20,6 +20,8 @@ class Work(NamedTuple):
     """To be published, in this order."""
     stored: Sequence[Awaitable[None]] = ()
     """The writing of state."""
+    first: Sequence[Awaitable[None]] = ()
+    """State that has to be durable before any of `records` is published."""
 
 
 class Step(Protocol):
