@@ -17,6 +17,7 @@ OWNERS = {
     "import": ("ingest", "load past calls from a CSV or JSONL file, as often as you like"),
     "topics": ("ingest", "create the Kafka topics that are missing"),
     "migrate": ("warehouse", "bring the warehouse's tables up to date"),
+    "replay": ("warehouse", "rebuild an empty warehouse from the log and compare it with the present one"),
     "reconcile": ("warehouse", "compare calls, rollups and the log; exit 1 on a difference"),
 }
 

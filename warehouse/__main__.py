@@ -23,6 +23,7 @@ from ingest.orphans import stop_with_parent
 from ingest.topics import TOPICS, TopicName
 from warehouse import audit, migrations, positions, reconciliation, service
 from warehouse.client import Client, create_client
+from warehouse.replay import command as replay_command
 
 _LONGEST_STATEMENT_S = 1800.0
 _LOG = logging.getLogger("warehouse.load")
@@ -114,6 +115,16 @@ def forget_positions() -> None:
     with _client() as client:
         positions.forget_positions(client)
     print("the next start of the worker reads every topic from its beginning")
+
+
+replay_command.register(
+    app,
+    replay_command.Settings(
+        kafka=lambda: Environ(process_environ()).kafka(),
+        clickhouse=lambda: Environ(process_environ()).clickhouse(),
+        clock=SystemClock(),
+    ),
+)
 
 
 async def _load_until_stopped(settings: service.LoadingSettings) -> None:

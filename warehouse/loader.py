@@ -111,6 +111,19 @@ class Loader:
         if self._clock.monotonic() >= self._report_at:
             await self._report()
 
+    async def finish(self) -> None:
+        """Store what was read so far and record its positions, without waiting for the usual time."""
+        if self._gathering.due_in(self._clock.monotonic()) is not None:
+            await self._store(self._gathering.close())
+        if self._stored:
+            await self._settle()
+
+    @property
+    def reached(self) -> Positions:
+        """The offset after the last record that is stored, of each partition of which that is known."""
+        known = {**self._positions.unverified, **self._recorded, **self._stored}
+        return {partition: mark.position for partition, mark in known.items()}
+
     def _until_due(self) -> float:
         """Seconds until something is to be done although nothing arrives."""
         now = self._clock.monotonic()

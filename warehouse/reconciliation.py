@@ -80,9 +80,9 @@ def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
 
     Blocks; reads every call once.
     """
-    settled_before = (now or _server_time(client)) - timedelta(seconds=SETTLED_S)
+    settled = settled_before(client, now)
     found = Rollup(client).verify(_EARLIEST, _LATEST)
-    moving = [difference for difference in found if difference.newest > settled_before]
+    moving = [difference for difference in found if difference.newest > settled]
     return Reconciliation(
         calls=_total(client, "SELECT count(), sum(cost_usd) FROM calls"),
         rollup=_total(client, "SELECT sum(calls), sum(cost_usd) FROM spend_hourly"),
@@ -91,6 +91,11 @@ def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
         doubled=_doubled(client),
         positions=_positions(client),
     )
+
+
+def settled_before(client: Client, now: datetime | None = None) -> datetime:
+    """What was stored before this has been dealt with everywhere. Blocks."""
+    return (now or _server_time(client)) - timedelta(seconds=SETTLED_S)
 
 
 def _server_time(client: Client) -> datetime:

@@ -1,0 +1,1 @@
+"""Rebuild an empty warehouse from the log, and compare the two row for row."""
