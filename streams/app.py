@@ -21,8 +21,10 @@ from ingest.log import EventPublisher
 from ingest.pricing.book import PriceBook
 from ingest.topics import TopicName
 from streams.agents.consumer import led_by
+from streams.agents.corrections import KEEP_DAYS, CorrectionStep
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
+from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import SEEN_DAYS, PricingStep
 from streams.agents.stage import Fail, Stage, Surroundings
 from streams.agents.tables import STORE, create_expiring_table, create_table
@@ -54,10 +56,12 @@ def create_app(
     """A worker that is not yet started. `state` is a directory that exists; `fail` is told of what it cannot survive."""
     app = _app(settings, state)
     around = Surroundings(app, create_table(app, "positions"), publisher, clock, fail)
-    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), book, clock)
+    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), FixedPrices(book), clock)
     ledger = LedgerStep(create_table(app, "balances"), create_table(app, "budgets"), clock)
+    corrections = CorrectionStep(create_expiring_table(app, "corrections", KEEP_DAYS), clock)
     stages = (
         Stage(around, TopicName.CALLS, pricing),
+        Stage(around, TopicName.COSTS, corrections),
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )

@@ -13,7 +13,7 @@ from ingest.events.calls import Call, CallFinished, CallStarted
 from ingest.events.charges import SourcePosition
 from ingest.letters import LONGEST_VALUE, dead_letter, letter_record
 from ingest.log import Outgoing, Record
-from ingest.pricing.book import PriceBook
+from streams.agents.pinned import CallPrices
 from streams.agents.tables import Table
 from streams.charging import charges_for
 from streams.costing import cost_call
@@ -31,9 +31,9 @@ class PricingStep:
     """Prices every finished call once. `seen` maps a call to the offset at which it first stood: the same call at a later
     offset is a repeated send and is dropped; the same record again is priced again, to the same result."""
 
-    def __init__(self, seen: Table, book: PriceBook, clock: Clock) -> None:
+    def __init__(self, seen: Table, prices: CallPrices, clock: Clock) -> None:
         self._seen = seen
-        self._book = book
+        self._prices = prices
         self._clock = clock
         self._records: list[Outgoing] = []
         self._partitions: Sequence[int] = ()
@@ -52,15 +52,16 @@ class PricingStep:
 
     def take(self) -> Work:
         self._forget()
-        work = Work(self._records, [self._seen.flush()])
+        work = Work(self._records, [self._seen.flush()], first=self._prices.store())
         self._records = []
         return work
 
     def next_due(self) -> float | None:
-        return None
+        return self._prices.next_due()
 
     def restore(self, partitions: Sequence[int], /) -> None:
         self._records = []
+        self._prices.restore(partitions)
         self._partitions = partitions
         self._forgot_on = None
 
@@ -68,7 +69,7 @@ class PricingStep:
         if self._is_repeated_send(record, finished.call):
             self.repeated_sends += 1
             return
-        costed = cost_call(finished, self._book)
+        costed = cost_call(finished, self._prices.book(record.partition, record.offset))
         cost = cost_record(costed)
         if cost.value is not None and len(cost.value) > LONGEST_VALUE:
             self._bury(record, f"its cost event has {len(cost.value)} bytes; the limit is {LONGEST_VALUE}")

@@ -27,6 +27,7 @@ from ingest.log import Outgoing, Record
 from ingest.pricing.book import GenaiPriceBook
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
+from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import PricingStep
 from streams.step import Step
 from tests.builders import a_budget, a_call_costed
@@ -126,7 +127,7 @@ class Process:
     def _start(self) -> None:
         seen, balances, budgets = self._tables
         self.steps: dict[str, Step] = {
-            "llm.calls": PricingStep(seen, BOOK, self._clock),
+            "llm.calls": PricingStep(seen, FixedPrices(BOOK), self._clock),
             "budget.charges": LedgerStep(balances, budgets, self._clock),
             "governance": GovernanceStep(self._clock),
         }

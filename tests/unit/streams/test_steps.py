@@ -21,6 +21,7 @@ from ingest.log import Outgoing, Record
 from ingest.pricing.book import GenaiPriceBook
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
+from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import SEEN_DAYS, PricingStep, seen_key
 from tests.builders import a_budget, a_call_costed
 
@@ -84,7 +85,7 @@ def a_call(**changes: object) -> CallFinished:
 
 
 def pricing(table: MemoryTable | None = None) -> PricingStep:
-    return PricingStep(table or MemoryTable(), BOOK, FixedClock(NOW))
+    return PricingStep(table or MemoryTable(), FixedPrices(BOOK), FixedClock(NOW))
 
 
 def ledger(
@@ -144,7 +145,7 @@ def test_a_call_seen_before_is_stored_again_with_its_first_offset() -> None:
 
 def test_calls_are_forgotten_when_they_are_too_old_to_come_again() -> None:
     table, clock = MemoryTable(), FixedClock(NOW)
-    step = PricingStep(table, BOOK, clock)
+    step = PricingStep(table, FixedPrices(BOOK), clock)
     step.restore([0])
     for offset, days in enumerate((0, 1)):
         step.accept(record(a_call(started_at=NOW - timedelta(days=days)), offset))
