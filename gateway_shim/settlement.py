@@ -43,7 +43,7 @@ def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes
         return Settled(NO_USAGE)
     said = read_answer(format, answer, request_body)
     if said is not None and answer.has_final_usage:
-        return Settled(said, answer.is_mixed)
+        return Settled(said, answer.is_estimate)
     produced = tokens_of(answer.text_bytes)
     if said is not None:
         return Settled(msgspec.structs.replace(said, output_tokens=max(said.output_tokens, produced)), True)

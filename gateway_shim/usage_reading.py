@@ -46,6 +46,7 @@ _COUNTS = {
     "input_document_pages": "pages",
     "input_annotated_document_pages": "annotated_pages",
     "audio_seconds": "audio_ms",
+    "input_text_messages": "text_messages",
 }
 _FACTORS = {"audio_ms": 1000}
 # A part comes after every whole of it, so that a cut whole cuts its parts.
@@ -76,7 +77,7 @@ Source = tuple[str, tuple[Step, ...], str, bool]
 def read_answer(format: Format, answer: Answer, request_body: bytes = b"") -> TokenUsage | None:
     """All that the answer says was used, its usage object and what was counted beside it; None: it says nothing."""
     said = read_usage(format, answer.usage) if answer.usage is not None else None
-    beside = format.with_request(answer.counts, request_body)
+    beside = format.with_request(answer, request_body)
     if not beside:
         return said
     if said is None:
@@ -112,9 +113,14 @@ def extractor_of(provider_id: str, flavor: str) -> UsageExtractor:
     return found
 
 
-def has_extractor(provider_id: str, flavor: str) -> bool:
-    """Whether genai-prices says where the counts of a provider's API stand."""
-    return _find_extractor(provider_id, flavor) is not None
+def has_extractor(provider_id: str, flavor: str, input_name: str) -> bool:
+    """Whether genai-prices says where the counts of a provider's API stand, in a `usage` that has `input_name`."""
+    found = _find_extractor(provider_id, flavor)
+    return (
+        found is not None
+        and found.root == "usage"
+        and any(mapping.path == input_name for mapping in found.mappings)
+    )
 
 
 def _find_extractor(provider_id: str, flavor: str) -> UsageExtractor | None:

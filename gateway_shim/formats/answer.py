@@ -24,7 +24,7 @@ class Answer:
         "counts",
         "error_type",
         "has_final_usage",
-        "is_mixed",
+        "is_estimate",
         "is_over",
         "model",
         "response_id",
@@ -51,8 +51,8 @@ class Answer:
         """What stands beside the usage object: calls of tools, images, seconds of audio."""
         self.cost_usd: Decimal | None = None
         """What the provider says that the call costs, USD."""
-        self.is_mixed = False
-        """Whether several models worked on it, so that the counts have no single price: the bill is an estimate."""
+        self.is_estimate = False
+        """Whether the counts, though final, are no full account: several models worked on it, or a part was reckoned."""
         self._once: dict[str, set[str]] = {}
 
     def merge_usage(self, usage: object) -> None:
@@ -108,8 +108,8 @@ class Format:
     """genai-prices' provider and API flavour; None: told from the usage's own members."""
     normalise: Callable[[Json], Json] = field(default=lambda usage: usage)
     """The usage object in the words that the extractor knows, for servers that say it in their own."""
-    with_request: Callable[[Counts, bytes], Counts] = field(default=lambda counts, _: counts)
-    """(counts of the answer, request body) -> counts, for what only the request tells: characters to be read aloud."""
+    with_request: Callable[[Answer, bytes], Counts] = field(default=lambda answer, _: answer.counts)
+    """(answer, request body) -> its counts, for what only the request tells: the characters that were read aloud."""
     see_text: Callable[[Answer, str], None] | None = None
     """Learn from a whole answer that is plain text (`text/…`); None: such an answer tells nothing."""
     output_limit: Callable[[Asked], int | None] = field(default=lambda _: None)

@@ -1,7 +1,8 @@
 """OpenAI's Chat Completions and the older Completions, which Mistral, Anthropic and Gemini offer in the same shape.
 
 A stream ends with a chunk that has no choices but the usage, if `stream_options.include_usage` asked for it; Mistral
-puts the usage into the chunk of the last choice, unasked.
+puts the usage into the chunk of the last choice, unasked. Search models search once for each call, which is billed by
+the call and stands nowhere in the answer (platform.openai.com/docs/pricing, "Built-in tools").
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from dataclasses import replace
 
 from gateway_shim.formats.answer import Answer, Format, Json, items, members, output_limit, whole
 
+_SEARCH_MODELS = ("-search-preview", "-search-api")
+
 
 def see_body(answer: Answer, body: Json) -> None:
     answer.name(body)
+    _see_search_model(answer)
     answer.merge_usage(body.get("usage"))
     answer.has_final_usage = answer.usage is not None
     answer.is_over = True
@@ -29,6 +33,7 @@ def see_event(answer: Answer, event: Json) -> None:
         _see_choice(answer, members(choice))
     usage = event.get("usage")
     if usage:
+        _see_search_model(answer)
         answer.merge_usage(usage)
         # Some servers count along in every chunk: those counts are final only once the answer is over.
         answer.has_final_usage = answer.is_over or not choices
@@ -37,6 +42,11 @@ def see_event(answer: Answer, event: Json) -> None:
 def is_usage_only(event: Json) -> bool:
     """Whether this is the extra chunk that `include_usage` brings."""
     return event.get("choices") == [] and bool(event.get("usage"))
+
+
+def _see_search_model(answer: Answer) -> None:
+    if any(mark in answer.model for mark in _SEARCH_MODELS):
+        answer.counts["web_searches"] = 1
 
 
 def _see_choice(answer: Answer, choice: Json) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway_shim.formats.answer import Answer, Format, Json, members
 
 
@@ -52,7 +54,21 @@ GEMINI_EMBEDDINGS = Format(
     extractor=("google", "default"),
     output_limit=_no_output,
 )
+MISTRAL_MODERATION = replace(EMBEDDINGS, operation="moderation")
+"""Mistral bills its classifiers by input tokens, and says them as for embeddings."""
 TOKEN_COUNT = Format(operation="count_tokens", see_body=_see_nothing, see_event=_see_nothing, is_free=True)
+
+
+def unbilled(operation: str) -> Format:
+    """An API that costs nothing by itself: files, batches (whose calls run elsewhere), moderation, administration."""
+    return Format(
+        operation=operation,
+        see_body=_see_nothing,
+        see_event=_see_nothing,
+        is_free=True,
+        needs_json=False,
+        tells_end=False,
+    )
 
 
 def other(operation: str) -> Format:
