@@ -19,7 +19,7 @@ from ingest.events.calls import CallFinished, CallStarted, GatewayRetired
 from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
 from ingest.events.checks import check_event
 from ingest.events.costs import CallCosted, CostCorrected
-from ingest.events.dead_letters import DeadLetter
+from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved
 from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
 from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.events.states import BudgetStateChanged
@@ -45,6 +45,8 @@ Event = (
     | ExchangeRateSet
     | PriceListAdopted
     | DeadLetter
+    | DeadLetterFixed
+    | DeadLetterResolved
 )
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

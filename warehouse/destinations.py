@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from typing_extensions import override
 
 from ingest.codec import Event, decode_event
 from ingest.errors import DecodeError
 from ingest.events.costs import CallCosted, CostCorrected
-from ingest.events.dead_letters import DeadLetter
+from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved
 from ingest.events.states import BudgetStateChanged
 from ingest.log import Record
 from ingest.topics import TopicName
@@ -20,7 +20,14 @@ from warehouse.cells import Cell, cell_of
 from warehouse.client import Client
 from warehouse.rollup import Rollup
 from warehouse.rows import CALLS, Row, call_row
-from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, letter_row, state_row
+from warehouse.state_rows import (
+    BUDGET_STATES,
+    DEAD_LETTERS,
+    LETTER_ACTIONS,
+    action_row,
+    letter_row,
+    state_row,
+)
 
 _DAY_US = 86_400_000_000
 _STARTED_AT, _TEAM = CALLS.names.index("started_at"), CALLS.names.index("team")
@@ -101,8 +108,12 @@ class BudgetStates(Destination):
         """Nothing is derived."""
 
 
+class _LetterRow(tuple[Any, ...]):
+    """A row of the table `dead_letters`, among others of the same topic."""
+
+
 class DeadLetters(Destination):
-    """`dead.letters` to the table of the same name."""
+    """`dead.letters` to the table of the same name, and what people did with them to the table beside it."""
 
     topic = TopicName.DEAD_LETTERS
     things = "dead letters"
@@ -113,13 +124,19 @@ class DeadLetters(Destination):
     @override
     def row(self, record: Record) -> Row:
         event = decode_event(record.value).data
-        if not isinstance(event, DeadLetter):
-            raise _misplaced(event, self.topic)
-        return letter_row(event)
+        if isinstance(event, DeadLetter):
+            return _LetterRow(letter_row(event))
+        if isinstance(event, DeadLetterFixed | DeadLetterResolved):
+            return action_row(event)
+        raise _misplaced(event, self.topic)
 
     @override
     def insert(self, rows: Sequence[Row], token: str) -> None:
-        self._client.insert(DEAD_LETTERS, list(zip(*rows, strict=True)), token)
+        letters = [row for row in rows if isinstance(row, _LetterRow)]
+        actions = [row for row in rows if not isinstance(row, _LetterRow)]
+        for table, of_table in ((DEAD_LETTERS, letters), (LETTER_ACTIONS, actions)):
+            if of_table:
+                self._client.insert(table, list(zip(*of_table, strict=True)), token)
 
     @override
     def settle(self) -> None:

@@ -44,7 +44,7 @@ class DoubledCall:
 @dataclass(frozen=True)
 class PartitionPosition:
     """How far one partition was read and stored. `position` is the next offset to be stored, as recorded; `log_end` is
-    where the log ended when that was last reported, None where it never was."""
+    where the log ended when that was last reported, None where it never was. `dead_letters` are those still open."""
 
     log: str
     topic: str
@@ -127,7 +127,7 @@ def _positions(client: Client) -> list[PartitionPosition]:
 FROM (SELECT log, topic, kafka_partition, max(position) AS position FROM stored_positions
       GROUP BY log, topic, kafka_partition) AS p
 LEFT JOIN (SELECT topic, kafka_partition, uniqExact(kafka_offset) AS letters
-           FROM dead_letters GROUP BY topic, kafka_partition) AS l
+           FROM dead_letters_current WHERE state = 'open' GROUP BY topic, kafka_partition) AS l
   ON l.topic = p.topic AND l.kafka_partition = p.kafka_partition
 LEFT JOIN (SELECT stage, partition, log_end FROM pipeline_progress FINAL) AS e
   ON e.stage = concat('load ', p.topic) AND e.partition = p.kafka_partition

@@ -1,4 +1,4 @@
-"""Budget states and dead letters as rows of their tables. Pure; see `warehouse.rows` for the rules."""
+"""Budget states, dead letters and what became of them as rows of their tables. Pure; see `warehouse.rows` for the rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ingest.attribution import SCOPE_DIMENSIONS, BudgetScope
 from ingest.errors import InvalidInput
-from ingest.events.dead_letters import DeadLetter
+from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved
 from ingest.events.states import BudgetStateChanged
 from ingest.money import usd
 from warehouse.columns import Table
@@ -62,6 +62,21 @@ DEAD_LETTERS = Table(
     ),
 )
 
+LETTER_ACTIONS = Table(
+    "dead_letter_actions",
+    (
+        ("topic", _NAME),
+        ("kafka_partition", "UInt32"),
+        ("kafka_offset", "UInt64"),
+        ("at", _INSTANT),
+        ("action", _NAME),
+        ("by", _NAME),
+        ("note", "String"),
+        ("value", "Nullable(String)"),
+        ("replayed_to", "Nullable(UInt64)"),
+    ),
+)
+
 
 def state_row(event: BudgetStateChanged, partition: int, offset: int) -> Row:
     """The row of `event` in the order of `BUDGET_STATES.columns`. Raises InvalidInput for what the table cannot hold.
@@ -105,6 +120,28 @@ def letter_row(event: DeadLetter) -> Row:
         event.key,
         event.value,
         micros("seen_at", event.seen_at),
+    )
+
+
+def action_row(event: DeadLetterFixed | DeadLetterResolved) -> Row:
+    """The row of `event` in the order of `LETTER_ACTIONS.columns`; the value as the bytes that were given."""
+    value, replayed_to = None, None
+    if isinstance(event, DeadLetterFixed):
+        at, action, value = event.fixed_at, "fixed", event.value
+    else:
+        at, action = event.at, event.action.value
+        if event.replayed_to is not None:
+            replayed_to = whole("replayed_to", event.replayed_to, _UINT64)
+    return (
+        event.topic,
+        whole("partition", event.partition, 2**32 - 1),
+        whole("offset", event.offset, _UINT64),
+        micros("at", at),
+        action,
+        event.by,
+        event.note.encode(),
+        value,
+        replayed_to,
     )
 
 

@@ -17,7 +17,7 @@ from warehouse.migrations import Migration, migrate, read_migrations, wait_for_s
 from warehouse.positions import POSITIONS
 from warehouse.progress import PROGRESS
 from warehouse.rows import CALLS, call_row
-from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS
+from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, LETTER_ACTIONS
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +42,9 @@ def test_the_columns_of_calls_are_the_outside_interface(warehouse: Client) -> No
 
 
 @pytest.mark.parametrize(
-    "table", [CALLS, BUDGET_STATES, DEAD_LETTERS, POSITIONS, PROGRESS], ids=lambda table: table.name
+    "table",
+    [CALLS, BUDGET_STATES, DEAD_LETTERS, LETTER_ACTIONS, POSITIONS, PROGRESS],
+    ids=lambda table: table.name,
 )
 def test_what_is_written_is_what_the_table_has(warehouse: Client, table: Table) -> None:
     written = [f"{name} {kind}" for name, kind in table.columns]

@@ -16,7 +16,7 @@ from ingest.errors import DecodeError
 from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, GatewayRetired, Outcome
 from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled, SourcePosition
 from ingest.events.costs import CallCost, CallCosted, CostComponent, CostCorrected
-from ingest.events.dead_letters import DeadLetter
+from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved, LetterAction
 from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
 from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden, PriceScope
 from ingest.events.states import BudgetStateChanged, BudgetStatus
@@ -104,6 +104,8 @@ EVENTS: tuple[Event, ...] = (
     ExchangeRateSet("EUR", Decimal("1.08"), AT, AT, "ECB"),
     PriceListAdopted("genai-prices/0.2.3+0123456789ab", AT, ("openai/gpt-4o",), b"data", "ada"),
     DeadLetter("llm.calls", 1, 7, "no CloudEvents envelope", b"k", b"\xff", AT),
+    DeadLetterFixed("llm.calls", 1, 7, b"{}", AT, "ada", "a comma was missing"),
+    DeadLetterResolved("llm.calls", 1, 7, LetterAction.REPLAYED, AT, "ada", "", 99),
 )
 
 # What older versions said, where that is less than today's event.
@@ -132,6 +134,21 @@ def test_every_version_ever_written_is_read(path: Path) -> None:
     read = decode_event(path.read_bytes()).data
     newest = next(event for event in EVENTS if type(event) is type(read))
     assert read == BEFORE.get((path.stem, path.parent.name), newest)
+
+
+def test_every_event_has_a_golden_file_in_its_present_version() -> None:
+    """Whoever adds a class, or a version of one, adds an example to EVENTS and its file."""
+    classes = {cls.__name__ for cls in Event.__args__}
+    assert {type(event).__name__ for event in EVENTS} == classes
+    assert [event for event in EVENTS if not golden(event).exists()] == []
+    for path in GOLDEN.glob("v*/*.json"):
+        assert path.stem in classes, (
+            f"{path} is of a class that nobody reads: its events stand on somebody's log"
+        )
+        version = int(path.parent.name.removeprefix("v"))
+        assert [
+            number for number in range(1, version + 1) if not (GOLDEN / f"v{number}" / path.name).exists()
+        ] == []
 
 
 def test_golden_files_are_never_edited() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from ingest.attribution import BudgetScope
 from ingest.errors import InvalidInput
-from ingest.events.dead_letters import DeadLetter
+from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved, LetterAction
 from ingest.events.states import BudgetStatus
 from tests.builders import AT, a_budget, a_budget_state
 from warehouse.rows import micros
-from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, letter_row, state_row
+from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, action_row, letter_row, state_row
 
 
 def test_every_column_of_a_budgets_state() -> None:
@@ -83,3 +83,26 @@ def test_a_dead_letter_keeps_its_bytes() -> None:
         "value": b"\xff\x00",
         "seen_at": micros("", AT),
     }
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            DeadLetterFixed("llm.calls", 1, 7, b"\xff{}", AT, "ada", "a comma"),
+            ("fixed", "ada", b"a comma", b"\xff{}", None),
+        ),
+        (
+            DeadLetterResolved("llm.calls", 1, 7, LetterAction.REPLAYED, AT, "ada", "", 99),
+            ("replayed", "ada", b"", None, 99),
+        ),
+        (
+            DeadLetterResolved("llm.calls", 1, 7, LetterAction.DISMISSED, AT, "bob", "a test"),
+            ("dismissed", "bob", b"a test", None, None),
+        ),
+    ],
+)
+def test_what_people_did_with_a_letter(
+    event: DeadLetterFixed | DeadLetterResolved, told: tuple[Any, ...]
+) -> None:
+    assert action_row(event) == ("llm.calls", 1, 7, micros("at", AT), *told)
