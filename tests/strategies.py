@@ -39,6 +39,47 @@ def usages(draw: st.DrawFn) -> TokenUsage:
 
 
 @st.composite
+def all_usages(draw: st.DrawFn) -> TokenUsage:
+    """Consistent usages of every class, with every overlap told: what is text, audio, image or video, of that what was
+    read from a cache, and of the output what was reasoning, quoted, or of another kind than text. Often 0, as in life."""
+    some = st.just(0) | TOKENS
+    few = st.just(0) | st.integers(0, 5000)
+    text, audio, image, video = draw(some), draw(some), draw(some), draw(some)
+    audio_read, image_read = draw(st.integers(0, audio)), draw(st.integers(0, image))
+    text_read = draw(st.integers(0, text))
+    written = draw(st.just(0) | st.integers(0, text - text_read))
+    reasoning, citation, plain = draw(some), draw(few), draw(some)
+    audio_out, image_out, video_out = draw(some), draw(some), draw(few)
+    pages = draw(few)
+    return TokenUsage(
+        input_tokens=text + audio + image + video,
+        cache_read_tokens=text_read + audio_read + image_read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=draw(st.integers(0, written)),
+        audio_input_tokens=audio,
+        output_tokens=reasoning + citation + plain + audio_out + image_out + video_out,
+        reasoning_tokens=reasoning,
+        audio_output_tokens=audio_out,
+        web_searches=draw(few),
+        audio_cache_read_tokens=audio_read,
+        image_input_tokens=image,
+        image_cache_read_tokens=image_read,
+        image_output_tokens=image_out,
+        video_input_tokens=video,
+        video_output_tokens=video_out,
+        citation_tokens=citation,
+        file_searches=draw(few),
+        code_executions=draw(few),
+        images=draw(few),
+        audio_ms=draw(some),
+        characters=draw(few),
+        pages=pages,
+        annotated_pages=draw(st.integers(0, pages)),
+        text_messages=draw(few),
+    )
+
+
+@st.composite
 def budgets(draw: st.DrawFn) -> Budget:
     return Budget(
         name=draw(NAMES),

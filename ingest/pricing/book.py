@@ -1,91 +1,210 @@
-"""Where prices come from: a `PriceBook` answers what a model's rates are at an instant.
+"""The book of public list prices: genai-prices' data, ours above it, and a price version that is the hash of both.
 
-`GenaiPriceBook` reads the dated prices that the genai-prices package ships. A price version is never edited in place:
-its name holds the package's version, so that a later release of prices is another version.
+A price is found once for a provider, model and tier, compiled, and kept for as long as nothing of it changes: prices are
+dated, so that a kept one says from when until when it holds.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from functools import lru_cache
-from typing import Protocol
+import hashlib
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
 
-import genai_prices
-from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, PriceContext, TieredPrices
+import msgspec
 
-from ingest.pricing.providers import price_name
-from ingest.pricing.rates import Rate, Rates, Tier
+from ingest.errors import InvalidInput
+from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.genai import RELEASE, shipped_providers
+from ingest.pricing.listing import ListedModel, ListedProvider, find_model
+from ingest.pricing.price import PriceBook, Question
+from ingest.pricing.rates import Rate, Rates, rates_of
+from ingest.pricing.supplement import Entry, fill, scale, shipped_entries
 
-_RATE_FIELDS = {
-    "input": "input_mtok",
-    "cache_read": "cache_read_mtok",
-    "cache_write": "cache_write_mtok",
-    "cache_write_1h": "cache_write_1h_mtok",
-    "audio_input": "input_audio_mtok",
-    "output": "output_mtok",
-    "reasoning": "output_reasoning_mtok",
-    "audio_output": "output_audio_mtok",
-    "web_search": "web_searches_kcount",
-    "request": "requests_kcount",
+__all__ = ["GenaiPriceBook", "PriceBook", "book_from_data", "list_data", "list_version"]
+
+_MOST_REMEMBERED = 8192
+_LARGEST_LIST = 64 * 1024 * 1024
+_ZERO = Decimal(0)
+_EVER_BEFORE = datetime(1, 1, 1, tzinfo=UTC)
+_EVER_AFTER = datetime(9999, 12, 31, tzinfo=UTC)
+
+# Other names of a provider -> the list's. Only whole names: a server of one's own that has "openai" in its name does not
+# charge OpenAI's prices. The dotted ones are OpenTelemetry's (semantic conventions, `gen_ai.provider.name`).
+_PROVIDER_IDS = {
+    "gemini": "google",
+    "vertex": "google",
+    "vertex_ai": "google",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "bedrock": "aws",
+    "amazon": "aws",
+    "amazon-bedrock": "aws",
+    "aws.bedrock": "aws",
+    "azure_openai": "azure",
+    "azure-openai": "azure",
+    "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "mistral_ai": "mistral",
+    "mistralai": "mistral",
+    "xai": "x-ai",
+    "x_ai": "x-ai",
+    "together_ai": "together",
+    "together-ai": "together",
+    "fireworks_ai": "fireworks",
+    "fireworks-ai": "fireworks",
+    "moonshot": "moonshotai",
 }
 
 
-class PriceBook(Protocol):
-    """Dated prices. Asking is pure: the same question always has the same answer."""
+class PriceList(msgspec.Struct, frozen=True):
+    """A whole list. Equal lists have equal bytes (`list_bytes`)."""
 
-    def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
-        """The rates for a call that started at `at`, or None when no price is known."""
-        ...
+    release: str
+    providers: tuple[ListedProvider, ...]
+    supplement: tuple[Entry, ...]
 
-    def context_window(self, provider: str, model: str) -> int | None:
-        """The most input tokens that the model takes, where that is known."""
-        ...
+
+class _Kept(NamedTuple):
+    """A price, and when it holds: from `since` (inclusive) until `until` (exclusive)."""
+
+    since: datetime
+    until: datetime
+    price: CompiledPrice | None
 
 
 class GenaiPriceBook:
-    """The public list prices in genai-prices."""
+    """A price list, ready to be asked. Without an argument: the list that is installed."""
 
-    def __init__(self) -> None:
-        self.version = f"genai-prices/{genai_prices.__version__}"
-        self._find = lru_cache(maxsize=4096)(self._find_uncached)
+    def __init__(self, listed: PriceList | None = None) -> None:
+        self.listed = listed or shipped_list()
+        self.version = list_version() if listed is None else version_of(listed)
+        self._providers: Mapping[str, ListedProvider] = {one.id: one for one in self.listed.providers}
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+
+    def price_at(self, question: Question) -> CompiledPrice | None:
+        provider, model, at, tier, _ = question
+        kept = self._kept.get((provider, model, tier))
+        if kept is not None and kept.since <= at < kept.until:
+            return kept.price
+        return self._find(provider, model, at.astimezone(UTC), tier)
 
     def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
-        found = self._find(provider, model)
-        if found is None:
-            return None
-        return _to_rates(found.get_prices(at, _price_context(service_tier)), self.version)
+        price = self.price_at(Question(provider, model, at, service_tier))
+        return price.rates if price else None
 
     def context_window(self, provider: str, model: str) -> int | None:
-        found = self._find(provider, model)
-        return found.context_window if found else None
+        found = find_model(self._providers, _id_of(provider), model)
+        return found[1].context_window if found else None
 
-    def _find_uncached(self, provider: str, model: str) -> ModelInfo | None:
-        try:
-            _, found = data_snapshot.get_snapshot().find_provider_model(
-                model, None, price_name(provider), None
-            )
-        except LookupError:
-            return None
-        return found
+    def _find(self, provider: str, model: str, at: datetime, tier: str) -> CompiledPrice | None:
+        """Find the price, and keep it with the time for which it holds."""
+        home = _id_of(provider)
+        found = find_model(self._providers, home, model)
+        name = found[1].id.lower() if found else model.lower()
+        entries = [entry for entry in self.listed.supplement if entry.is_for(home, name)]
+        turns = [entry.since for entry in entries]
+        if found is not None:
+            turns += found[1].turns(at)
+        rates = _rates_at(home, found, [entry for entry in entries if entry.since <= at], at, tier)
+        price = None
+        if rates is not None:
+            least = found[1].least_audio_ms if found else 0
+            price = CompiledPrice(rates_of(self.version, rates, least))
+        if len(self._kept) >= _MOST_REMEMBERED:
+            self._kept.clear()  # models are named by callers: there is no end of them
+        self._kept[provider, model, tier] = _Kept(
+            max((turn for turn in turns if turn <= at), default=_EVER_BEFORE),
+            min((turn for turn in turns if turn > at), default=_EVER_AFTER),
+            price,
+        )
+        return price
 
 
-def _price_context(service_tier: str) -> PriceContext | None:
-    """genai-prices files batch prices under `processing`, the other tiers under `service_tier`."""
-    if not service_tier:
+def _rates_at(
+    home: str,
+    found: tuple[ListedProvider, ListedModel] | None,
+    entries: list[Entry],
+    at: datetime,
+    tier: str,
+) -> dict[str, Rate] | None:
+    """The rates by class: the list's, and what `entries` have above it; None where neither knows the model."""
+    if found is None and not any(entry.rates for entry in entries):
         return None
-    return {"processing": "batch"} if service_tier == "batch" else {"service_tier": service_tier}
+    listed = found[1].standard(at) if found else {}
+    standard = fill(listed, (entry for entry in entries if not entry.tier))
+    if not standard:
+        # The list has the model and no rate for it: it is free of charge.
+        standard = {"input": Rate(_ZERO), "output": Rate(_ZERO)}
+    if not tier:
+        return standard
+    ours = [entry for entry in entries if entry.tier == tier]
+    if found is not None:
+        owner, model = found
+        # What another provider's model costs here in a tier is not known, unless an entry says that it is the same.
+        if owner.id == home or any(entry.follows for entry in ours):
+            changes = model.changes(at, _context(tier))
+            if any(change.rates for change in changes):
+                for change in reversed(changes):
+                    standard = standard | change.rates
+                return fill(standard, ours)
+    for entry in ours:
+        if entry.factor is not None:
+            return scale(standard, entry.factor)
+    return standard | fill({}, ours)
 
 
-def _to_rates(price: ModelPrice, version: str) -> Rates:
-    rates = {name: _to_rate(getattr(price, theirs)) for name, theirs in _RATE_FIELDS.items()}
-    return Rates(version=version, **rates)
+def _context(tier: str) -> Mapping[str, str]:
+    """genai-prices files batch prices under `processing` and Anthropic's fast mode under `speed`."""
+    if tier == "batch":
+        return {"processing": "batch"}
+    return {"service_tier": tier, "speed": "fast"} if tier == "fast" else {"service_tier": tier}
 
 
-def _to_rate(price: object) -> Rate | None:
-    if price is None:
-        return None
-    if isinstance(price, TieredPrices):
-        tiers = sorted((Tier(tier.start, tier.price) for tier in price.tiers), key=lambda tier: tier.above)
-        return Rate(price.base, tuple(tiers))
-    return Rate(price)  # type: ignore[arg-type]
+def _id_of(provider: str) -> str:
+    name = provider.strip().lower()
+    return _PROVIDER_IDS.get(name, name)
+
+
+@cache
+def shipped_list() -> PriceList:
+    """The list that is installed, with the supplement that came with this program."""
+    return PriceList(RELEASE, shipped_providers(), shipped_entries())
+
+
+def list_bytes(listed: PriceList) -> bytes:
+    """The list in the one form of which the hash is taken."""
+    return msgspec.json.encode(listed, order="deterministic")
+
+
+def version_of(listed: PriceList) -> str:
+    """`<release>+<first 12 hex digits of the SHA-256 of the data>`: names all that prices depend on."""
+    return f"{listed.release}+{hashlib.sha256(list_bytes(listed)).hexdigest()[:12]}"
+
+
+@cache
+def list_version() -> str:
+    """The price version of the list that is installed."""
+    return version_of(shipped_list())
+
+
+@cache
+def list_data() -> bytes:
+    """The list that is installed, to be kept: compressed, about 60 KB."""
+    return zlib.compress(list_bytes(shipped_list()), 9)
+
+
+def book_from_data(data: bytes) -> GenaiPriceBook:
+    """The book of a list that was kept. Raises InvalidInput for bytes that are none."""
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(data, _LARGEST_LIST)
+        if unpacking.unconsumed_tail:
+            raise InvalidInput(f"a price list has at most {_LARGEST_LIST} bytes; this one has more")
+        return GenaiPriceBook(msgspec.json.decode(text, type=PriceList))
+    except (zlib.error, msgspec.MsgspecError) as reason:
+        raise InvalidInput(f"these {len(data)} bytes are no price list: {reason}") from None

@@ -9,10 +9,12 @@ import pytest
 from ingest.events.calls import BudgetRef, CallFinished, Outcome
 from ingest.events.charges import SourcePosition
 from ingest.events.costs import CallCost
+from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.price import Question
 from ingest.pricing.rates import Rate, Rates
 from ingest.usage import TokenUsage
 from streams.charging import charges_for
-from streams.costing import NO_USAGE_REPORTED, cost_call
+from streams.costing import NO_USAGE_REPORTED, PROVIDERS_OWN, cost_call
 from tests.builders import AT, a_call_costed
 
 HERE = SourcePosition(2, 17)
@@ -24,13 +26,17 @@ class OneModel:
     def __init__(self, model: str = "gpt-4o", tier: str = "") -> None:
         self.model = model
         self.tier = tier
-        self.asked: list[tuple[str, str, datetime, str]] = []
+        self.asked: list[Question] = []
+
+    def price_at(self, question: Question) -> CompiledPrice | None:
+        self.asked.append(question)
+        if (question.provider, question.model, question.service_tier) != ("openai", self.model, self.tier):
+            return None
+        return CompiledPrice(Rates("one/1", input=Rate(Decimal("2.5")), output=Rate(Decimal(10))))
 
     def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
-        self.asked.append((provider, model, at, service_tier))
-        if (provider, model, service_tier) != ("openai", self.model, self.tier):
-            return None
-        return Rates("one/1", input=Rate(Decimal("2.5")), output=Rate(Decimal(10)))
+        price = self.price_at(Question(provider, model, at, service_tier))
+        return price.rates if price else None
 
     def context_window(self, _provider: str, _model: str) -> int | None:
         return None
@@ -66,8 +72,9 @@ def test_what_was_not_answered_costs_nothing_whatever_it_says(outcome: Outcome) 
 
 def test_rates_are_those_of_the_start_and_of_the_tier_that_answered() -> None:
     book = OneModel(tier="flex")
-    assert cost(finished(service_tier="flex"), book).is_priced
-    assert book.asked == [("openai", "gpt-4o", AT, "flex")]
+    call = finished(service_tier="flex")
+    assert cost(call, book).is_priced
+    assert book.asked == [Question("openai", "gpt-4o", AT, "flex", call.call.who)]
 
 
 def test_the_model_that_answered_goes_before_the_model_that_was_asked_for() -> None:
@@ -107,6 +114,47 @@ def test_what_cannot_be_priced_is_kept_with_the_reason(changes: dict[str, object
 def test_nothing_used_is_free_and_not_unknown() -> None:
     call = msgspec.structs.replace(finished(model="nobody"), usage=TokenUsage())
     assert cost(call) == CallCost()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"model": "nobody"}, id="no-price"),
+        pytest.param({"usage": None}, id="no-usage"),
+        pytest.param({"usage": TokenUsage(input_tokens=1, reasoning_tokens=5)}, id="contradiction"),
+        pytest.param({"usage": TokenUsage(pages=3)}, id="no-rate-for-what-was-used"),
+    ],
+)
+def test_the_providers_own_cost_stands_in_for_a_price_that_is_missing(changes: dict[str, object]) -> None:
+    call = finished(**{k: v for k, v in changes.items() if k != "usage"})
+    if "usage" in changes:
+        call = msgspec.structs.replace(call, usage=changes["usage"])
+    assert not cost(call).is_priced
+    found = cost(msgspec.structs.replace(call, provider_cost_usd=Decimal("0.0123")))
+    assert found.is_priced
+    assert found.price_version == PROVIDERS_OWN
+    assert found.cost_usd == found.input_cost_usd == found.list_cost_usd == Decimal("0.0123")
+    assert sum(line.cost_usd for line in found.components) == found.cost_usd
+
+
+def test_the_providers_own_cost_is_not_asked_where_there_is_a_price() -> None:
+    call = msgspec.structs.replace(
+        finished(input_tokens=1000, output_tokens=300), provider_cost_usd=Decimal(9)
+    )
+    assert cost(call).cost_usd == Decimal("0.0055")
+    refused = msgspec.structs.replace(call, outcome=Outcome.REFUSED)
+    assert cost(refused) == CallCost()
+
+
+def test_a_negative_cost_of_the_providers_is_none() -> None:
+    call = msgspec.structs.replace(finished(model="nobody"), provider_cost_usd=Decimal(-1))
+    assert not cost(call).is_priced
+
+
+def test_counts_that_no_money_can_pay_are_unpriced_with_the_reason() -> None:
+    found = cost(finished(input_tokens=10**40))
+    assert not found.is_priced
+    assert "1e26 USD" in found.unpriced_because
 
 
 def test_there_is_a_charge_for_each_balance_the_call_was_admitted_against() -> None:

@@ -1,0 +1,138 @@
+"""Prices of one's own above the public list: one `PriceBook` of both. Pure.
+
+Which own price a kind of call has is worked out once and kept until the next price begins or ends, so that a call pays
+for a look-up in a dictionary, and for nothing where there are no own prices at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from ingest.attribution import Attribution
+from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.own_price import (
+    DiscountedPrice,
+    HourlyPrice,
+    NoPrice,
+    RatedPrice,
+    factor_of,
+    hourly_in_usd,
+    rates_in_usd,
+    version_of,
+)
+from ingest.pricing.own_prices import NOBODY, ExchangeRate, OwnPrices
+from ingest.pricing.precedence import OwnPrice
+from ingest.pricing.price import Price, PriceBook, Question
+from ingest.pricing.rates import Rates
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+_FOREVER = datetime.max.replace(tzinfo=UTC)
+_MOST_REMEMBERED = 20_000
+
+_Apply = Callable[[Price | None], Price | None]
+"""From the list price of a call to its own price."""
+
+
+class _Found(NamedTuple):
+    """What holds for a kind of call in an interval."""
+
+    holds_from: datetime
+    holds_to: datetime
+    apply: _Apply | None
+    """None: the list price holds."""
+
+
+class LayeredBook:
+    """`own` must not change any more."""
+
+    def __init__(self, list_book: PriceBook, own: OwnPrices) -> None:
+        self._list = list_book
+        self._own = own
+        self._dimensions = own.named_dimensions()
+        self._has_own = bool(own.prices)
+        self._found: dict[tuple[str, ...], _Found] = {}
+
+    def price_at(self, question: Question) -> Price | None:
+        listed = self._list.price_at(question)
+        if not self._has_own:
+            return listed
+        who = question.who or NOBODY
+        key = (question.provider, question.model, *[getattr(who, name) for name in self._dimensions])
+        found = self._found.get(key)
+        if found is None or not found.holds_from <= question.at < found.holds_to:
+            found = self._remember(key, self._find(question, who))
+        return listed if found.apply is None else found.apply(listed)
+
+    def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
+        return self._list.rates_at(provider, model, at, service_tier)
+
+    def context_window(self, provider: str, model: str) -> int | None:
+        return self._list.context_window(provider, model)
+
+    def holding(self, question: Question) -> OwnPrice | None:
+        """The own price that holds for a call; None where it is the list's."""
+        candidates = self._own.candidates(question.provider, (question.model,), question.who)
+        return next((price for price in candidates if price.holds_at(question.at)), None)
+
+    def _remember(self, key: tuple[str, ...], found: _Found) -> _Found:
+        if len(self._found) >= _MOST_REMEMBERED:
+            self._found.clear()
+        self._found[key] = found
+        return found
+
+    def _find(self, question: Question, who: Attribution) -> _Found:
+        at = question.at
+        candidates = self._own.candidates(question.provider, (question.model,), who)
+        holding = next((price for price in candidates if price.holds_at(at)), None)
+        begins, ends = _interval(candidates, at)
+        if holding is None:
+            return _Found(begins, ends, None)
+        exchange = self._own.exchange_rate(holding.definition.currency, at)
+        if exchange is None:
+            # Any rate that is set later makes another book; one that begins later ends this answer.
+            first = self._own.first_exchange_rate(holding.definition.currency)
+            return _Found(begins, min(ends, first or _FOREVER), _without_exchange_rate(holding))
+        begins = max(begins, exchange.holds_from or _ALWAYS)
+        ends = min(ends, exchange.holds_to or _FOREVER)
+        return _Found(begins, ends, _applied(holding, exchange))
+
+
+def _interval(candidates: Sequence[OwnPrice], at: datetime) -> tuple[datetime, datetime]:
+    """The longest interval around `at` in which none of `candidates` begins or ends."""
+    moments = [
+        moment
+        for price in candidates
+        for moment in (price.definition.effective_from, price.ends_at)
+        if moment is not None
+    ]
+    return (
+        max([m for m in moments if m <= at], default=_ALWAYS),
+        min([m for m in moments if m > at], default=_FOREVER),
+    )
+
+
+def _applied(price: OwnPrice, exchange: ExchangeRate) -> _Apply:
+    definition = price.definition
+    version = version_of(definition, exchange)
+    if definition.rates is not None:
+        own = CompiledPrice(rates_in_usd(definition, exchange, version))
+        return lambda listed: RatedPrice(own, listed)
+    if definition.hourly is not None:
+        hourly, slots = hourly_in_usd(definition, exchange), definition.slots
+        return lambda listed: HourlyPrice(version, hourly, slots, listed)
+    factor = factor_of(definition)
+    # Nothing can be taken off what has no list price: there is none.
+    return lambda listed: (
+        None if listed is None else DiscountedPrice(f"{listed.version}+{version}", factor, listed)
+    )
+
+
+def _without_exchange_rate(price: OwnPrice) -> _Apply:
+    definition = price.definition
+    reason = (
+        f"price own/{definition.price_id} is in {definition.currency}, and no exchange rate of {definition.currency}"
+        " holds at the time of the call"
+    )
+    return lambda _: NoPrice(reason)

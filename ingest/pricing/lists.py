@@ -1,0 +1,93 @@
+"""Public price lists that were adopted: which one holds, and for which models the one before holds on. Pure.
+
+The list that the package ships does not hold by itself, or an update of the package would change prices unseen: it holds
+once it was adopted by an event, which carries the list, so that every version can be used for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from ingest.events.prices import PriceListAdopted
+from ingest.pricing.price import Price, PriceBook, Question
+from ingest.pricing.rates import Rates
+
+FIRST_START = "first start"
+"""`PriceListAdopted.adopted_by` of the list that was adopted by itself, as the first one. Where several processes began
+at once, with one release of the list or with two, the event that came first on the log counts."""
+
+
+class ListBook(PriceBook, Protocol):
+    """A public list."""
+
+    def name_of(self, provider: str, model: str) -> str | None:
+        """`provider/model` as the list names the model that a call means; None for one that it does not have."""
+        ...
+
+
+class ShippedList(NamedTuple):
+    """The list that the installed package has."""
+
+    version: str
+    data: Callable[[], bytes]
+    """The list, compressed."""
+    book: ListBook
+    read: Callable[[str, bytes], ListBook]
+    """The book of a version from its data."""
+
+
+class PriceLists:
+    """Books of adopted lists. What is not needed is not read."""
+
+    def __init__(self, shipped: ShippedList) -> None:
+        self.shipped = shipped
+        self._read = lru_cache(maxsize=4)(self._read_uncached)
+
+    def book(self, adopted: Sequence[PriceListAdopted]) -> ListBook:
+        """What holds after these adoptions, in order; the shipped list while there is none."""
+        counted = counting(adopted)
+        return self._book(counted) if counted else self.shipped.book
+
+    def _book(self, counted: Sequence[PriceListAdopted]) -> ListBook:
+        newest, earlier = counted[-1], counted[:-1]
+        book = self._read(newest.version, newest.data)
+        if not newest.held or not earlier:
+            return book
+        return _HeldBook(book, self._book(earlier), frozenset(newest.held))
+
+    def _read_uncached(self, version: str, data: bytes) -> ListBook:
+        is_shipped = version == self.shipped.version or not data
+        return self.shipped.book if is_shipped else self.shipped.read(version, data)
+
+
+def counting(adopted: Sequence[PriceListAdopted]) -> list[PriceListAdopted]:
+    """Without those that were adopted by themselves after another one."""
+    return [event for place, event in enumerate(adopted) if place == 0 or event.adopted_by != FIRST_START]
+
+
+class _HeldBook:
+    """A list, but for the models that the one before still prices."""
+
+    def __init__(self, newer: ListBook, older: ListBook, held: frozenset[str]) -> None:
+        self._newer = newer
+        self._older = older
+        self._held = held
+
+    def price_at(self, question: Question) -> Price | None:
+        return self._of(question.provider, question.model).price_at(question)
+
+    def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
+        return self._of(provider, model).rates_at(provider, model, at, service_tier)
+
+    def context_window(self, provider: str, model: str) -> int | None:
+        return self._of(provider, model).context_window(provider, model)
+
+    def name_of(self, provider: str, model: str) -> str | None:
+        return self._of(provider, model).name_of(provider, model)
+
+    def _of(self, provider: str, model: str) -> ListBook:
+        # By the older list's name: a held model may be gone from the newer one.
+        return self._older if self._older.name_of(provider, model) in self._held else self._newer

@@ -1,0 +1,144 @@
+"""A price of one's own, applied to the usage of one call: by token, as a discount off the list, or by the hour. Pure.
+
+Whatever is paid, `list_cost_usd` says what the public list would have asked; where the list does not know the model, it
+is the own price.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+from msgspec.structs import replace
+
+from ingest.events.costs import CallCost, CostComponent
+from ingest.events.prices import PriceOverridden
+from ingest.money import ZERO, usd
+from ingest.pricing.classes import BY_NAME, HOUR_MS, Group
+from ingest.pricing.compiled import CompiledPrice, unpriced
+from ingest.pricing.own_prices import ExchangeRate
+from ingest.pricing.price import Price
+from ingest.pricing.rates import Rates, rates_of
+from ingest.usage import NO_USAGE, TokenUsage, check_usage
+
+SERVER_TIME = "server_time"
+"""The class of what is paid by the hour: milliseconds."""
+
+# Products of rates, exchange rates and counts have more digits than money has.
+_EXACT = Context(prec=60)
+
+
+class RatedPrice:
+    """Rates of one's own, already in USD."""
+
+    def __init__(self, own: CompiledPrice, list_price: Price | None) -> None:
+        self._own = own
+        self._list_price = list_price
+
+    @property
+    def version(self) -> str:
+        return self._own.version
+
+    def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:
+        return _beside_list(self._own.cost(usage), self._list_price, usage, latency_ms)
+
+
+class HourlyPrice:
+    """A server of one's own: a call pays for the time it took, shared among the calls that run at a time."""
+
+    def __init__(self, version: str, hourly_usd: Decimal, slots: int, list_price: Price | None) -> None:
+        self.version = version
+        self._hourly_usd = hourly_usd
+        self._per = HOUR_MS * slots
+        self._list_price = list_price
+
+    def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:
+        check_usage(usage)
+        amount = _quotient(_EXACT.multiply(self._hourly_usd, latency_ms), self._per)
+        line = CostComponent(SERVER_TIME, latency_ms, self._hourly_usd, amount, self._per)
+        own = CallCost(
+            cost_usd=amount,
+            input_cost_usd=amount,
+            list_cost_usd=amount,
+            price_version=self.version,
+            components=(line,),
+        )
+        return _beside_list(own, self._list_price, usage, latency_ms)
+
+
+class DiscountedPrice:
+    """The list price times `factor`, line by line; each is rounded once."""
+
+    def __init__(self, version: str, factor: Decimal, list_price: Price) -> None:
+        self.version = version
+        self._factor = factor
+        self._list_price = list_price
+
+    def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:
+        listed = self._list_price.cost(usage, latency_ms)
+        if not listed.is_priced:
+            return listed
+        lines = tuple(self._discounted(line) for line in listed.components)
+        totals = dict.fromkeys(Group, ZERO)
+        for line in lines:
+            totals[BY_NAME[line.token_class].group] += line.cost_usd
+        return CallCost(
+            cost_usd=totals[Group.INPUT] + totals[Group.CACHE] + totals[Group.OUTPUT],
+            input_cost_usd=totals[Group.INPUT],
+            cache_cost_usd=totals[Group.CACHE],
+            output_cost_usd=totals[Group.OUTPUT],
+            list_cost_usd=listed.cost_usd,
+            price_version=self.version,
+            components=lines,
+        )
+
+    def _discounted(self, line: CostComponent) -> CostComponent:
+        unit_price = _EXACT.multiply(line.unit_price_usd, self._factor)
+        amount = _quotient(_EXACT.multiply(unit_price, line.quantity), line.per)
+        return replace(line, unit_price_usd=unit_price, cost_usd=amount)
+
+
+class NoPrice:
+    """There is a price, and something is missing to apply it; `reason` says what, for people."""
+
+    version = ""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:  # noqa: ARG002 (of the Protocol)
+        return CallCost() if check_usage(usage) == NO_USAGE else unpriced(self._reason)
+
+
+def rates_in_usd(price: PriceOverridden, exchange: ExchangeRate, version: str) -> Rates:
+    """The rates of a price that has some, in USD."""
+    in_usd = {name: _EXACT.multiply(rate, exchange.usd) for name, rate in (price.rates or {}).items()}
+    return rates_of(version, in_usd)
+
+
+def hourly_in_usd(price: PriceOverridden, exchange: ExchangeRate) -> Decimal:
+    """The hour of a price that has one, USD."""
+    return _EXACT.multiply(price.hourly or Decimal(0), exchange.usd)
+
+
+def factor_of(price: PriceOverridden) -> Decimal:
+    """What is left of the list price: 0.85 for a discount of 15 percent."""
+    return _EXACT.divide(Decimal(100) - (price.discount_percent or Decimal(0)), Decimal(100))
+
+
+def version_of(price: PriceOverridden, exchange: ExchangeRate) -> str:
+    """`own/<price id>`, and the date of the exchange rate where one was used."""
+    own = f"own/{price.price_id}"
+    if exchange.holds_from is None:
+        return own
+    return f"{own}+{price.currency}/{exchange.holds_from.isoformat()}"
+
+
+def _beside_list(own: CallCost, list_price: Price | None, usage: TokenUsage, latency_ms: int) -> CallCost:
+    if list_price is None or not own.is_priced:
+        return own
+    listed = list_price.cost(usage, latency_ms)
+    return replace(own, list_cost_usd=listed.cost_usd) if listed.is_priced else own
+
+
+def _quotient(dividend: Decimal, divisor: int) -> Decimal:
+    return usd(_EXACT.divide(dividend, Decimal(divisor)))

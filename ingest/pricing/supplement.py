@@ -1,0 +1,113 @@
+"""What the public list lacks, as dated data of ours above it (`supplement.toml`): each entry names its source.
+
+An entry only fills a gap: where the list has a price of its own for the same thing, the list's holds. So a later release
+that knows it takes over by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from ingest.errors import InvalidInput
+from ingest.pricing.classes import CLASSES, Kind
+from ingest.pricing.rates import Rate, rates_of
+
+_TOKENS = frozenset(found.name for found in CLASSES if found.kind is Kind.TOKENS)
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One price that the list lacks. Exactly one of `rates`, `factor` and `follows` says what it is."""
+
+    provider: str
+    """The list's id of the provider that is called."""
+    models: str
+    """A regular expression for the whole name of the model, in lower case: the list's id of it, or, for one that the list
+    does not have, the name as asked for."""
+    effective_from: date
+    """From the beginning of that day, UTC; where the source names no day, the day on which it was read to hold."""
+    source: str
+    """The document, its section, and where it stands."""
+    checked: date
+    """When the source was read."""
+    tier: str = ""
+    """For answers of this service tier; empty: for every call."""
+    rates: dict[str, Decimal] | None = None
+    """Token class -> USD, as in `Rates`."""
+    factor: Decimal | None = None
+    """For a tier: the standard rates of tokens, times this."""
+    follows: bool = False
+    """For a tier: that of the provider whose model it is."""
+    but_not: str = ""
+    """A regular expression for models that are not meant although `models` matches them."""
+    note: str = ""
+
+    def is_for(self, provider: str, model: str) -> bool:
+        """Whether it is for this model of this provider."""
+        return (
+            self.provider == provider
+            and re.fullmatch(self.models, model) is not None
+            and not (self.but_not and re.fullmatch(self.but_not, model))
+        )
+
+    @property
+    def since(self) -> datetime:
+        return datetime.combine(self.effective_from, time(), UTC)
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    entry: list[Entry]
+
+
+@cache
+def shipped_entries() -> tuple[Entry, ...]:
+    """The entries of `supplement.toml`, in the file's order."""
+    return read_entries((files("ingest.pricing") / "supplement.toml").read_bytes())
+
+
+def read_entries(text: bytes) -> tuple[Entry, ...]:
+    """The entries of a file; raises InvalidInput that names the entry that cannot be used."""
+    try:
+        entries = msgspec.toml.decode(text, type=_File).entry
+    except msgspec.MsgspecError as reason:
+        raise InvalidInput(f"the supplement cannot be read: {reason}") from None
+    for entry in entries:
+        _check(entry)
+    return tuple(entries)
+
+
+def fill(rates: dict[str, Rate], entries: Iterable[Entry]) -> dict[str, Rate]:
+    """`rates`, and what `entries` have for classes without one."""
+    filled = dict(rates)
+    for entry in entries:
+        for name, amount in (entry.rates or {}).items():
+            filled.setdefault(name, Rate(amount))
+    return filled
+
+
+def scale(rates: dict[str, Rate], factor: Decimal) -> dict[str, Rate]:
+    """The rates of tokens times `factor`; fees by the piece stay."""
+    return {name: rate.times(factor) if name in _TOKENS else rate for name, rate in rates.items()}
+
+
+def _check(entry: Entry) -> None:
+    name = f"the supplement's entry for {entry.models} of {entry.provider}"
+    try:
+        re.compile(entry.models)
+        re.compile(entry.but_not)
+    except re.error as reason:
+        raise InvalidInput(f"{name} has no regular expression: {reason}") from None
+    said: Sequence[bool] = (entry.rates is not None, entry.factor is not None, entry.follows)
+    if sum(said) != 1:
+        raise InvalidInput(f"{name} needs exactly one of rates, factor and follows")
+    if entry.rates is None and not entry.tier:
+        raise InvalidInput(f"{name} has a factor, which is for a tier, and names no tier")
+    if entry.factor is not None and not 0 < entry.factor < 100:
+        raise InvalidInput(f"{name} has the factor {entry.factor}; it must be above 0 and below 100")
+    rates_of("", entry.rates or {})
