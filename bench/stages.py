@@ -17,6 +17,7 @@ from ingest.pricing.book import GenaiPriceBook
 from ingest.topics import TopicName
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
+from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import PricingStep
 from streams.step import Step
 from warehouse.destinations import costed_call
@@ -68,8 +69,8 @@ def _once(name: str, calls: int) -> float:
     records = _numbered(backlog.records(backlog.calls("stage", calls, those, now)))
     clock, book = SystemClock(), GenaiPriceBook()
     if name == "costing":
-        return _timed(lambda: _run(PricingStep(_MemoryTable(), book, clock), records))
-    costed = _run(PricingStep(_MemoryTable(), book, clock), records)
+        return _timed(lambda: _run(PricingStep(_MemoryTable(), FixedPrices(book), clock), records))
+    costed = _run(PricingStep(_MemoryTable(), FixedPrices(book), clock), records)
     if name == "loading":
         rows = _numbered(record for record in costed if record.topic == TopicName.COSTS)
         return _timed(lambda: [costed_call(record) for record in rows])

@@ -39,8 +39,9 @@ class EventPublisher(Protocol):
         """Write all of `records`, in order for each key.
 
         Returns once every one is on the log and replicated as the topic demands. Raises LogUnavailable when that is
-        not known within the publisher's time limit: some or all may have been written, and publishing the same records
-        again is the remedy (readers recognise repeats by event id or by position).
+        not known within the publisher's time limit: of each partition's records a beginning, none or all may have been
+        written (never a later one without an earlier one), and publishing the same records again is the remedy (readers
+        recognise repeats by event id or by position).
         """
         ...
 

@@ -20,7 +20,7 @@ from ingest.clock import Clock
 from ingest.log import EventPublisher
 from ingest.pricing.book import PriceBook
 from ingest.topics import TopicName
-from streams.agents.consumer import led_by
+from streams.agents.consumer import led
 from streams.agents.corrections import KEEP_DAYS, CorrectionStep
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
@@ -65,9 +65,7 @@ def create_app(
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )
-    app.transport.Consumer = led_by(
-        lambda assignment: _stored_positions(stages, assignment), patient_topics=frozenset({TopicName.CALLS})
-    )
+    app.transport.Consumer = led(stages, patient_topics=frozenset({TopicName.CALLS}))
     for stage in stages:
         _add_agent(app, stage)
     _follow_rebalances(app, stages, fail)
@@ -92,8 +90,8 @@ def _app(settings: WorkerSettings, state: Path) -> Any:
         topic_partitions=1,
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=64 * 1024,
-        broker_max_poll_records=200,
+        consumer_max_fetch_size=1024 * 1024,
+        broker_max_poll_records=1000,
         broker_commit_interval=0.3,
         broker_commit_every=1_000_000,
         broker_session_timeout=6.0,
@@ -102,7 +100,6 @@ def _app(settings: WorkerSettings, state: Path) -> Any:
         producer_request_timeout=_REQUEST_TIMEOUT_S,
         producer_linger=0.0,
         producer_max_batch_size=256 * 1024,
-        stream_buffer_maxsize=4096,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
     )
@@ -136,15 +133,6 @@ def _follow_rebalances(app: Any, stages: tuple[Stage, ...], fail: Fail) -> None:
 
     app.on_partitions_revoked.connect(pause)
     app.tables["positions"].on_recover(resume)
-
-
-def _stored_positions(stages: tuple[Stage, ...], assignment: Iterable[TP]) -> dict[TP, int]:
-    tps = list(assignment)
-    return {
-        TP(stage.topic, number): stage.stored_position(number)
-        for stage in stages
-        for number in _ours(tps, stage)
-    }
 
 
 def _ours(assignment: Iterable[TP], stage: Stage) -> list[int]:

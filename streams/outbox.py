@@ -4,49 +4,54 @@ The order of events for each record: taken in by the step; its work published an
 it stored; acknowledged. A crash between any two of these leads to work that is done again, never to work that is lost.
 Everything that has come in while one round of writing was under way is written in the next round, so that one record
 alone waits for nobody and many records share a round trip.
+
+Readers of `budget.charges` rely on the charges of a partition of `llm.calls` arriving in order *without holes*: a ledger
+that has seen a later one takes an earlier one for a repeat. `EventPublisher` promises it, and rounds never overlap.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
 
 from ingest.clock import Clock
 from ingest.errors import Halted
 from ingest.log import EventPublisher
-from streams.publishing import publish_in_order
 from streams.step import Step
 
-LIMIT = 1000
+LIMIT = 2000
 """Records taken in whose work is not yet being written; beyond, reading waits."""
 
+Ends = Mapping[int, int]
+"""Partition -> the offset behind the last of its records that are meant."""
 
-class Taken(NamedTuple):
-    """A record that the step has taken in."""
-
-    partition: int
-    offset: int
-    ack: Callable[[], object]
-
-
-Mark = Callable[[Sequence[Taken]], Awaitable[None]]
+Mark = Callable[[Ends], Awaitable[None]]
 """Stores the positions behind records whose work is durable."""
+Acknowledge = Callable[[Ends], None]
+"""Told once those positions are durable too."""
 
 
 class Outbox:
     """One step's way out. `run` is a task of its own; an error in it is final. One task hands records over:
-    it awaits `room`, and then lets the step accept the record and calls `put` without awaiting anything in between."""
+    it awaits `room`, and then lets the step accept records and calls `put` without awaiting anything in between."""
 
     def __init__(
-        self, step: Step, publisher: EventPublisher, mark: Mark, clock: Clock, limit: int = LIMIT
+        self,
+        step: Step,
+        publisher: EventPublisher,
+        mark: Mark,
+        acknowledge: Acknowledge,
+        clock: Clock,
+        limit: int = LIMIT,
     ) -> None:
         self._step = step
         self._publisher = publisher
         self._mark = mark
+        self._acknowledge = acknowledge
         self._clock = clock
         self._limit = limit
-        self._taken: list[Taken] = []
+        self._taken: dict[int, int] = {}
+        self._count = 0
         self._arrived = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -54,15 +59,16 @@ class Outbox:
         self._is_empty.set()
 
     async def room(self) -> None:
-        """Returns when a record may be handed over."""
+        """Returns when records may be handed over."""
         await self._has_room.wait()
 
-    def put(self, taken: Taken) -> None:
-        """Hand over a record that the step has just accepted."""
-        self._taken.append(taken)
+    def put(self, partition: int, end: int, count: int = 1) -> None:
+        """Hand over `count` records of `partition` that the step has just accepted; `end` is the offset behind them."""
+        self._taken[partition] = max(end, self._taken.get(partition, 0))
+        self._count += count
         self._arrived.set()
         self._is_empty.clear()
-        if len(self._taken) >= self._limit:
+        if self._count >= self._limit:
             self._has_room.clear()
 
     async def drain(self, timeout_s: float) -> None:
@@ -75,7 +81,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Write rounds until cancelled."""
-        durable: list[Taken] = []
+        durable: Ends = {}
         while True:
             if not durable:
                 await self._arrival()
@@ -84,16 +90,18 @@ class Outbox:
             if work.first:
                 await asyncio.gather(*work.first)
             await asyncio.gather(
-                publish_in_order(self._publisher, work.records), *work.stored, self._mark(durable)
+                self._publisher.publish(work.records),
+                *work.stored,
+                *([self._mark(durable)] if durable else ()),
             )
-            for record in durable:
-                record.ack()
+            if durable:
+                self._acknowledge(durable)
             durable = taken
             if not durable and not self._taken:
                 self._is_empty.set()
 
-    def _take(self) -> list[Taken]:
-        taken, self._taken = self._taken, []
+    def _take(self) -> Ends:
+        taken, self._taken, self._count = self._taken, {}, 0
         self._arrived.clear()
         self._has_room.set()
         return taken

@@ -7,18 +7,7 @@ that this process was restored from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
-
-
-class Place(Enum):
-    """Where a record stands relative to what was read before."""
-
-    NEXT = "next"
-    REPEAT = "repeat"
-    """Read before: harmless, since every step recognises what it has done."""
-    GAP = "gap"
-    """Records before it have not been read."""
+from collections.abc import Iterable, Mapping
 
 
 class Positions:
@@ -38,12 +27,16 @@ class Positions:
         """The offset that is due; 0 for a partition nothing is known of."""
         return self._due.get(partition, 0)
 
-    def place(self, partition: int, offset: int) -> Place:
-        """Where a record stands; changes nothing."""
-        due = self.due(partition)
-        if offset == due:
-            return Place.NEXT
-        return Place.REPEAT if offset < due else Place.GAP
+    def following(self, partition: int, offsets: Iterable[int]) -> int:
+        """How many of the records at `offsets` may be taken in: those before the first one that leaves a gap, behind which
+        a record has not been read. One that was read before is harmless: every step recognises what it has done."""
+        due, count = self.due(partition), 0
+        for offset in offsets:
+            if offset > due:
+                break
+            due = max(due, offset + 1)
+            count += 1
+        return count
 
     def took(self, partition: int, offset: int) -> None:
         """The record at `offset` has been taken in. A repeat does not move the position back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ingest.errors import LogUnavailable
+from ingest.kafka.batches import KeyedValue, partition_hash, send_in_order
 from ingest.log import Outgoing
 
 _BATCH_BYTES = 256 * 1024
@@ -51,19 +53,37 @@ class KafkaPublisher:
     async def publish(self, records: Sequence[Outgoing]) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                sent = [
-                    await self._producer.send(
-                        r.topic, value=r.value, key=r.key.encode(), partition=r.partition
-                    )
-                    for r in records
-                ]
-                await asyncio.gather(*sent)
+                by_partition = await self._by_partition(records)
+                done = await asyncio.gather(
+                    *(send_in_order(self._producer, *where, some) for where, some in by_partition.items()),
+                    return_exceptions=True,
+                )
         except TimeoutError as reason:
             raise LogUnavailable(
                 f"{len(records)} records were not acknowledged within {self._timeout_s:g} seconds"
             ) from reason
         except KafkaError as reason:
-            raise LogUnavailable(f"{len(records)} records were not acknowledged: {reason!r}") from reason
+            raise _not_acknowledged(records, reason) from reason
+        for error in done:
+            if isinstance(error, KafkaError):
+                raise _not_acknowledged(records, error) from error
+            if isinstance(error, BaseException):
+                raise error
+
+    async def _by_partition(
+        self, records: Sequence[Outgoing]
+    ) -> Mapping[tuple[str, int], Sequence[KeyedValue]]:
+        """What goes to each partition, in order."""
+        found: defaultdict[tuple[str, int], list[KeyedValue]] = defaultdict(list)
+        numbers: dict[str, list[int]] = {}
+        for record in records:
+            key, topic, partition = record.key.encode(), record.topic, record.partition
+            if partition is None:
+                if (of_topic := numbers.get(topic)) is None:
+                    of_topic = numbers[topic] = sorted(await self._producer.partitions_for(topic))
+                partition = of_topic[partition_hash(key) % len(of_topic)]
+            found[topic, partition].append((key, record.value))
+        return found
 
     async def partitions_of(self, topic: str) -> Sequence[int]:
         try:
@@ -71,3 +91,7 @@ class KafkaPublisher:
                 return sorted(await self._producer.partitions_for(topic))
         except (TimeoutError, KafkaError) as reason:
             raise LogUnavailable(f"the partitions of {topic} are not known: {reason!r}") from reason
+
+
+def _not_acknowledged(records: Sequence[Outgoing], reason: BaseException) -> LogUnavailable:
+    return LogUnavailable(f"{len(records)} records were not acknowledged: {reason!r}")

@@ -11,12 +11,15 @@ has been applied already therefore writes its entry again, so that the changelog
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
 from faust.types import TP
+from rocksdict import WriteBatch
 
+from ingest.kafka.batches import send_in_order
 from ingest.topics import PARTITIONS
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -37,11 +40,12 @@ class Table(Protocol):
         ...
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Set `key`, or delete it with None, at once; `flush` makes it durable."""
+        """Set `key`, or delete it with None, for every `get` from now on; `flush` makes it durable."""
         ...
 
     def flush(self) -> Awaitable[None]:
-        """Send what was put since the last call to the changelog, in order; done when the changelog has it."""
+        """Send what was put since the last call to the changelog, the last value of each key; done when the changelog has
+        it."""
         ...
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
@@ -58,42 +62,52 @@ STORE = "rocksdb://"
 
 
 class FaustTable:
-    """`Table` on a Faust table whose store is RocksDB."""
+    """`Table` on a Faust table whose store is RocksDB. What is put is remembered here, the last value of a key alone,
+    until `flush` writes it: one batch to the store and one to the changelog for each partition."""
 
     def __init__(self, table: Any) -> None:
         self._table = table
-        self._unsent: list[tuple[int, bytes, bytes | None]] = []
+        self._unsent: defaultdict[int, dict[bytes, bytes | None]] = defaultdict(dict)
 
     def get(self, partition: int, key: bytes) -> bytes | None:
+        unsent = self._unsent.get(partition)
+        if unsent is not None and key in unsent:
+            return unsent[key]
         value: bytes | None = self._database(partition).get(key)
         return value
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        database = self._database(partition)
-        if value is None:
-            database.delete(key)
-        else:
-            database.put(key, value)
-        self._unsent.append((partition, key, value))
+        self._unsent[partition][key] = value
 
     def flush(self) -> Awaitable[None]:
-        unsent, self._unsent = self._unsent, []
+        unsent, self._unsent = self._unsent, defaultdict(dict)
+        for partition, writes in unsent.items():
+            self._store(partition, writes)
         return self._send(unsent)
 
-    async def _send(self, writes: list[tuple[int, bytes, bytes | None]]) -> None:
-        topic, producer = self._table.changelog_topic_name, self._table.app.producer
-        # Without a pause in between, so that they share one request.
-        sent = [
-            await producer.send(topic, key, value, partition, None, None) for partition, key, value in writes
-        ]
-        ends = {stored.partition: stored.offset for stored in await asyncio.gather(*sent)}
-        for partition, offset in ends.items():
-            self._table.data.set_persisted_offset(TP(topic, partition), offset)
+    def _store(self, partition: int, writes: Mapping[bytes, bytes | None]) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in writes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        self._database(partition).write(batch)
+
+    async def _send(self, unsent: Mapping[int, Mapping[bytes, bytes | None]]) -> None:
+        await asyncio.gather(*(self._send_part(number, writes) for number, writes in unsent.items()))
+
+    async def _send_part(self, partition: int, writes: Mapping[bytes, bytes | None]) -> None:
+        topic, producer = self._table.changelog_topic_name, self._table.app.producer._ensure_producer()
+        last = await send_in_order(producer, topic, partition, list(writes.items()))
+        self._table.data.set_persisted_offset(TP(topic, partition), last)
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
+        unsent = self._unsent.get(partition, {})
         for key, value in self._database(partition).items():
-            if key != self._table.data.offset_key:
+            if key != self._table.data.offset_key and key not in unsent:
                 yield key, value
+        yield from ((key, value) for key, value in unsent.items() if value is not None)
 
     def drop_below(self, partition: int, key: bytes) -> None:
         # The driver's own key, where the changelog stands, begins with an underscore.

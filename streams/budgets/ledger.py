@@ -134,12 +134,13 @@ class Ledger:
         self._touch(standing, charge, before, after)
 
     def _touch(self, standing: Standing, charge: Charge, before: Balance, after: Balance) -> None:
-        """The last call is the cause of a state, unless an earlier one since then has crossed a line."""
-        budget = standing.budget
-        if budget.name not in self._crossing:
-            self._touched[budget.name] = _cause(charge)
-            if _line(standing, before) != _line(standing, after):
-                self._crossing.add(budget.name)
+        """The cause of a state is the last call that has crossed a line since the state before; without one, the last."""
+        name = standing.budget.name
+        if _line(standing, before) != _line(standing, after):
+            self._crossing.add(name)
+        elif name in self._crossing:
+            return
+        self._touched[name] = _cause(charge)
 
     def _revise(self, event: BudgetRevised) -> None:
         budget, name = event.budget, event.budget.name

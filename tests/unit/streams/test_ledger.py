@@ -255,6 +255,13 @@ def test_the_call_that_crossed_a_line_is_the_cause() -> None:
     assert state(ledger).call_id == "call-0-4"
 
 
+def test_of_two_calls_that_crossed_lines_the_later_one_is_the_cause() -> None:
+    """The first led to a warning that nobody was told of; the state says that the budget is blocked."""
+    ledger = folded(defined(), charge("6", 0), charge("5", 1), charge("1", 2))
+    found = state(ledger)
+    assert (found.status, found.call_id) == (BudgetStatus.BLOCKED, "call-0-1")
+
+
 def test_time_moves_a_budget_on() -> None:
     ledger = folded(defined(), charge("10"))
     ledger.take_states(NOW)

@@ -11,8 +11,7 @@ import pytest
 from ingest.clock import FixedClock, SystemClock
 from ingest.errors import Halted, LogUnavailable
 from ingest.log import Outgoing, Record
-from streams.outbox import Outbox, Taken
-from streams.publishing import SLICE_BYTES, publish_in_order, slices
+from streams.outbox import Ends, Outbox
 from streams.step import Work
 
 
@@ -75,19 +74,21 @@ class Setting:
     def __init__(self, limit: int = 1000, clock: SystemClock | FixedClock | None = None) -> None:
         self.journal = Journal()
         self.step = Echo(self.journal)
-        self.outbox = Outbox(self.step, self.journal, self._mark, clock or SystemClock(), limit)
+        self.outbox = Outbox(
+            self.step, self.journal, self._mark, self._acknowledge, clock or SystemClock(), limit
+        )
         self.task = asyncio.create_task(self.outbox.run())
 
     def take_in(self, *offsets: int) -> None:
         for offset in offsets:
             self.step.accept(Record("calls", 0, offset, None, b""))
-            self.outbox.put(
-                Taken(0, offset, lambda offset=offset: self.journal.note(f"acked {offset}"))  # type: ignore[misc]
-            )
+            self.outbox.put(0, offset + 1)
 
-    async def _mark(self, taken: Sequence[Taken]) -> None:
-        if taken:
-            self.journal.note(f"marked {taken[-1].offset}")
+    async def _mark(self, ends: Ends) -> None:
+        self.journal.note(f"marked {dict(ends)}")
+
+    def _acknowledge(self, ends: Ends) -> None:
+        self.journal.note(f"acked {dict(ends)}")
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -106,7 +107,7 @@ def test_a_record_is_acknowledged_after_its_work_and_its_position_are_durable() 
         one = Setting()
         one.take_in(7)
         await one.outbox.drain(5)
-        assert one.journal.happened == ["took 1", "published 7", "took 0", "marked 7", "acked 7"]
+        assert one.journal.happened == ["took 1", "published 7", "took 0", "marked {0: 8}", "acked {0: 8}"]
 
     run(scenario)
 
@@ -122,10 +123,8 @@ def test_what_comes_in_meanwhile_shares_the_next_round() -> None:
         await one.outbox.drain(5)
         assert [e for e in one.journal.happened if e.startswith("took")][:2] == ["took 1", "took 3"]
         assert [entry for entry in one.journal.happened if entry.startswith("acked")] == [
-            "acked 0",
-            "acked 1",
-            "acked 2",
-            "acked 3",
+            "acked {0: 1}",
+            "acked {0: 4}",
         ]
 
     run(scenario)
@@ -185,40 +184,5 @@ def test_draining_gives_up_after_its_time() -> None:
 def test_an_empty_outbox_is_drained_at_once() -> None:
     async def scenario() -> None:
         await Setting().outbox.drain(5)
-
-    run(scenario)
-
-
-def record(key: str, size: int) -> Outgoing:
-    return Outgoing("t", key, b"x" * size)
-
-
-def test_slices_keep_the_order_and_the_limit() -> None:
-    records = [record(str(number), 400) for number in range(50)]
-    parts = list(slices(records, 1000))
-    assert [r for part in parts for r in part] == records
-    assert {len(part) for part in parts} == {2}
-
-
-def test_a_record_above_the_limit_is_a_slice_of_its_own() -> None:
-    records = [record("a", 10), record("b", 5000), record("c", 10)]
-    assert [[r.key for r in part] for part in slices(records, 1000)] == [["a"], ["b"], ["c"]]
-
-
-def test_nothing_is_no_slice() -> None:
-    assert list(slices([])) == []
-
-
-def test_a_slice_is_published_after_the_one_before() -> None:
-    async def scenario() -> None:
-        journal = Journal()
-        journal.may_go_on.clear()
-        big = [record(key, SLICE_BYTES) for key in "ab"]
-        task = asyncio.create_task(publish_in_order(journal, big))
-        await asyncio.sleep(0)
-        assert journal.happened == []
-        journal.may_go_on.set()
-        await task
-        assert journal.happened == ["published a", "published b"]
 
     run(scenario)

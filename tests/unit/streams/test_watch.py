@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from streams.positions import Place, Positions
+from streams.positions import Positions
 from streams.supervisor import Restarts
 from streams.watch import Progress, Watch
 
@@ -31,17 +31,16 @@ def test_a_partition_that_went_away_is_no_standstill() -> None:
     assert watch.look({"reading 1": Progress(0, 5)}, 62) is None
 
 
-def test_places_of_records() -> None:
+def test_a_gap_ends_what_may_be_taken_in_and_a_repeat_does_not() -> None:
     positions = Positions()
     positions.begin({0: 5})
-    assert positions.place(0, 5) is Place.NEXT
+    assert positions.following(0, [5, 6, 7]) == 3
+    assert positions.following(0, [3, 4, 5, 4, 6]) == 5
+    assert positions.following(0, [4, 5, 7, 8]) == 2
+    assert positions.following(0, [6, 7]) == 0
+    assert positions.due(0) == 5
     positions.took(0, 5)
-    assert [positions.place(0, offset) for offset in (4, 5, 6, 7)] == [
-        Place.REPEAT,
-        Place.REPEAT,
-        Place.NEXT,
-        Place.GAP,
-    ]
+    assert positions.following(0, [6]) == 1
     positions.took(0, 4)
     assert positions.due(0) == 6
 
