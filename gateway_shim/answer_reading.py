@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gateway_shim.binary_reading import EventStreamReader, TextReader
 from gateway_shim.decoding import CannotDecode, decoder_of
 from gateway_shim.estimate import answer_text_bytes
 from gateway_shim.formats.answer import Answer, Format
@@ -43,6 +44,10 @@ def reader_of(
         return EventReader(answer, format, encoding)
     if content_type.startswith("application/json"):
         return ArrayReader(answer, format, encoding)
+    if content_type.startswith("application/vnd.amazon.eventstream"):
+        return EventStreamReader(lambda part: _see(format.see_event, answer, part))
+    if content_type.startswith("text/") and format.see_text is not None:
+        return TextReader(answer, format.see_text, decoder_of(encoding))
     return PassingReader(answer)
 
 

@@ -23,6 +23,7 @@ from gateway_shim.parts import InFlight, Parts
 from gateway_shim.proxy import Proxy
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
+from gateway_shim.routing import Routes
 from gateway_shim.service_routes import add_error_answers, service_router
 from gateway_shim.settings import GatewaySettings
 from gateway_shim.state_folding import governance_fold, states_fold
@@ -76,7 +77,7 @@ def create_app(
     api = FastAPI(
         title="Spendstream gateway",
         version="1",
-        description="Teams, keys and budgets. Calls to providers go to /openai, /anthropic, /mistral, /gemini or /v1.",
+        description="Teams, keys and budgets. Calls to providers go to /openai, /anthropic, /mistral, /gemini, others by setting, or /v1.",
         docs_url=None,
         redoc_url=None,
         lifespan=running.lifespan,
@@ -103,6 +104,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
         states_fold=states_fold(states, metrics, clock),
         recorder=Recorder(own, left, clock, metrics),
         upstream=Upstream(settings.upstream_timeout_s, settings.upstream_connect_timeout_s),
+        routes=Routes(settings.upstreams),
         holds=Holds(GenaiPriceBook()),
         in_flight=in_flight,
     )

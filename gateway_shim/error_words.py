@@ -9,7 +9,7 @@ from ingest.codec import NOT_JSON
 
 
 def error_word(body: bytes) -> str:
-    """`type`, `status` or `code` of an error body, as OpenAI, Anthropic, Gemini and Mistral have it; else `error`."""
+    """`type`, `__type` (AWS), `status` or `code` of an error body; else `error`."""
     try:
         decoded = msgspec.json.decode(body)
     except NOT_JSON:
@@ -18,7 +18,7 @@ def error_word(body: bytes) -> str:
         decoded = decoded[0]  # Gemini's streams
     outer = members(decoded)
     error = members(outer.get("error")) or outer
-    for name in ("type", "status", "code"):
+    for name in ("type", "__type", "status", "code"):
         word = error.get(name)
         if isinstance(word, str) and word:
             return word

@@ -30,6 +30,7 @@ _NOT_SENT = _HOP_BY_HOP | frozenset(
         # the caller's key, which is ours alone
         b"authorization",
         b"x-api-key",
+        b"api-key",
         b"x-goog-api-key",
         # answers are read on their way, so they are asked for as they are
         b"accept-encoding",

@@ -16,11 +16,11 @@ def new_key() -> str:
 
 
 def presented_key(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
-    """The key of a request, from `Authorization: Bearer`, `x-api-key`, `x-goog-api-key` or `?key=`; empty if none."""
+    """The key of a request, from `Authorization: Bearer`, `x-api-key`, `api-key`, `x-goog-api-key` or `?key=`."""
     authorization = headers.get(b"authorization")
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip()
-    key = headers.get(b"x-api-key") or headers.get(b"x-goog-api-key")
+    key = headers.get(b"x-api-key") or headers.get(b"api-key") or headers.get(b"x-goog-api-key")
     if key is not None:
         return key.strip()
     if b"key=" in query:

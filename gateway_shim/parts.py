@@ -12,6 +12,7 @@ from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
+from gateway_shim.routing import Routes
 from gateway_shim.settings import GatewaySettings
 from gateway_shim.upstream import Upstream
 from ingest.clock import Clock
@@ -60,6 +61,7 @@ class Parts:
     states_fold: TopicFold
     recorder: Recorder
     upstream: Upstream
+    routes: Routes
     holds: Holds
     in_flight: InFlight
     is_log_connected: bool = False

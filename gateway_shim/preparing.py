@@ -11,12 +11,13 @@ import msgspec
 from gateway_shim.admission import Refused, decide
 from gateway_shim.attribution_headers import attribution
 from gateway_shim.formats.answer import Asked, members
+from gateway_shim.formats.forms import is_form, replace_text
 from gateway_shim.headers import CALL_ID_HEADER, first_values
 from gateway_shim.parts import Parts
 from gateway_shim.providers.openai import OPENAI
 from gateway_shim.rejection import Fault, Rejected
 from gateway_shim.request_reading import asked_tier, read_request
-from gateway_shim.routing import Route, Target, route_by_model
+from gateway_shim.routing import Route, Target
 from gateway_shim.splice import CannotSplice, ask_for_usage, replace_member
 from ingest.attribution import Attribution
 from ingest.events.calls import BudgetRef, Call, CallFinished, Outcome
@@ -61,12 +62,14 @@ def prepare(parts: Parts, route: Route, request: Request) -> Prepared:
         text = encoding.decode("latin-1")[:50]
         raise Rejected(Fault.BAD_ENCODING, f"the request body has content-encoding {text}; send it without")
     asked = read_request(request.body, format)
-    target, model, body = _aim(route, asked, request.body)
+    target, model, body = _aim(parts, route, asked, request.body)
     who = attribution(request.key, headers)
     is_stream = asked.is_stream or target.format.always_streams
     withholds = (
         is_stream
         and target.format.wants_usage_option
+        and target.provider.takes_usage_option(target.path, request.query)
+        and "data_sources" not in asked.body  # Azure's answers over one's own data refuse it
         and members(asked.body.get("stream_options")).get("include_usage") is not True
     )
     if withholds:
@@ -87,12 +90,14 @@ class _Subject:
     at: datetime
 
 
-def _aim(route: Route, asked: Asked, body: bytes) -> tuple[Target, str, bytes]:
+def _aim(parts: Parts, route: Route, asked: Asked, body: bytes) -> tuple[Target, str, bytes]:
     """The target, the model's name there, and the body that says so."""
     if route.target is not None:
         return route.target, route.target.provider.model_in_path(route.target.path) or asked.model, body
-    target, model = route_by_model(route, asked.model)
-    if model != asked.model:
+    target, model = parts.routes.by_model(route, asked.model)
+    if model != asked.model and is_form(body):
+        body = replace_text(body, "model", model)
+    elif model != asked.model:
         try:
             body = replace_member(body, "model", msgspec.json.encode(model))
         except CannotSplice as reason:

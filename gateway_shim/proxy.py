@@ -20,7 +20,7 @@ from gateway_shim.preparing import Request, prepare
 from gateway_shim.providers.openai import OPENAI
 from gateway_shim.providers.provider import Provider
 from gateway_shim.rejection import Fault, Rejected
-from gateway_shim.routing import Route, Target, find_route, target_at
+from gateway_shim.routing import Route, Target, target_at
 from ingest.events.calls import CallFinished
 from ingest.events.governance import KeyIssued
 
@@ -42,7 +42,7 @@ class Proxy:
         if scope["type"] != "http":
             await self._fallback(scope, receive, send)
             return
-        route = find_route(scope["raw_path"])
+        route = self._parts.routes.find(scope["raw_path"])
         if route is None:
             await self._fallback(scope, receive, send)
             return

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway_shim.formats.answer import Asked, Format
+from gateway_shim.formats.forms import form_texts
 from gateway_shim.rejection import Fault, Rejected
 from ingest.codec import NOT_JSON
 
@@ -20,6 +21,7 @@ class _Members(msgspec.Struct):
     max_tokens: Any = None
     max_completion_tokens: Any = None
     max_output_tokens: Any = None
+    inferenceConfig: Any = None  # noqa: N815
     n: Any = None
     service_tier: Any = None
     serviceTier: Any = None  # noqa: N815
@@ -31,7 +33,6 @@ class _Members(msgspec.Struct):
 # `auto` and `standard_only` (Anthropic) choose between tiers, they are none.
 _NO_TIER = frozenset({"auto", "standard_only", "unspecified"})
 _DECODER = msgspec.json.Decoder(_Members)
-_NOTHING = Asked()
 
 
 def read_request(body: bytes, format: Format | None) -> Asked:
@@ -44,7 +45,7 @@ def read_request(body: bytes, format: Format | None) -> Asked:
         read = _DECODER.decode(body)
     except NOT_JSON as reason:
         if format is not None and not format.needs_json:
-            return _NOTHING
+            return _of_form(body)
         what = "is empty" if not body else f"is no JSON object: {reason}"
         raise Rejected(Fault.BAD_BODY, f"the request body {what}") from None
     model = read.model if isinstance(read.model, str) else ""
@@ -59,6 +60,17 @@ def asked_tier(asked: Asked) -> str:
     if not isinstance(tier, str) or tier.lower() in _NO_TIER:
         return ""
     return tier.lower()
+
+
+def _of_form(body: bytes) -> Asked:
+    """Of a form (images, audio); of anything else, nothing."""
+    texts = form_texts(body)
+    choices = texts.get("n", "")
+    return Asked(
+        model=texts.get("model", ""),
+        is_stream=texts.get("stream") == "true",
+        body={"n": int(choices)} if choices.isdecimal() else {},
+    )
 
 
 def _as_mapping(read: _Members) -> dict[str, Any]:

@@ -1,25 +1,31 @@
 """From a path, and for `/v1` a model, to a provider and its own path.
 
 `/openai/v1/…` is OpenAI's `/v1/…`, and so for the others. `/v1/…` speaks the OpenAI format and goes to the provider of
-the model: by `provider/model`, else by how the name begins, else to OpenAI.
+the model: by `provider/model`, else by how the name begins, else to OpenAI. Which providers there are is a setting: the
+four that have an address of their own, Azure and Bedrock once theirs is known, and servers by the operator's names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
 from gateway_shim.formats.answer import Format
 from gateway_shim.providers.anthropic import ANTHROPIC
+from gateway_shim.providers.azure import AZURE
+from gateway_shim.providers.bedrock import BEDROCK
+from gateway_shim.providers.compatible import compatible_provider
 from gateway_shim.providers.gemini import GEMINI
 from gateway_shim.providers.mistral import MISTRAL
 from gateway_shim.providers.openai import OPENAI
 from gateway_shim.providers.provider import Provider
+from gateway_shim.settings import UpstreamSettings
 
-PROVIDERS = (OPENAI, ANTHROPIC, MISTRAL, GEMINI)
-_BY_NAME = {name: provider for provider in PROVIDERS for name in (provider.name, *provider.aliases)}
-_BY_FOLDER = {provider.name: provider for provider in PROVIDERS}
+PROVIDERS = (OPENAI, ANTHROPIC, MISTRAL, GEMINI, AZURE, BEDROCK)
+"""Those that are built in."""
+_BUILT_IN = {provider.name: provider for provider in PROVIDERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +48,41 @@ class Route:
     rest: str = ""
 
 
-@lru_cache(maxsize=4096)
-def find_route(raw_path: bytes) -> Route | None:
-    """The route of a request's path, or None for one that is not a provider's."""
-    path = raw_path.decode("latin-1")
-    first, _, below = path[1:].partition("/")
-    if first == "v1" and below:
-        return Route(OPENAI, None, f"/{below}")
-    provider = _BY_FOLDER.get(first)
-    if provider is None or below.partition("/")[0] not in provider.versions or "/" not in below:
-        return None
-    return Route(provider, target_at(provider, f"/{below}"))
+class Routes:
+    """The routes to the providers that have an upstream."""
+
+    def __init__(self, upstreams: Mapping[str, UpstreamSettings]) -> None:
+        self._by_folder = {name: _provider(name, upstream) for name, upstream in upstreams.items()}
+        self._by_name = dict(self._by_folder)
+        for provider in self._by_folder.values():
+            for alias in provider.aliases:
+                self._by_name.setdefault(alias, provider)
+        self.find = lru_cache(maxsize=4096)(self._find)
+
+    def _find(self, raw_path: bytes) -> Route | None:
+        """The route of a request's path, or None for one that is not a provider's."""
+        path = raw_path.decode("latin-1")
+        first, _, below = path[1:].partition("/")
+        if first == "v1" and below:
+            return Route(OPENAI, None, f"/{below}")
+        provider = self._by_folder.get(first)
+        if provider is None or below.partition("/")[0] not in provider.versions or "/" not in below:
+            return None
+        return Route(provider, target_at(provider, provider.path_at(f"/{below}")))
+
+    def by_model(self, route: Route, model: str) -> tuple[Target, str]:
+        """The target of a `/v1` call for `model`, and the model's name at that provider."""
+        named, slash, rest = model.partition("/")
+        if slash and rest and named in self._by_name:
+            return _compatible(self._by_name[named], route.rest), rest
+        for provider in PROVIDERS:
+            if provider.model_prefixes and model.startswith(provider.model_prefixes):
+                return _compatible(provider, route.rest), model
+        return _compatible(OPENAI, route.rest), model
 
 
-def route_by_model(route: Route, model: str) -> tuple[Target, str]:
-    """The target of a `/v1` call for `model`, and the model's name at that provider."""
-    named, slash, rest = model.partition("/")
-    if slash and rest and named in _BY_NAME:
-        return _compatible(_BY_NAME[named], route.rest), rest
-    for provider in PROVIDERS:
-        if model.startswith(provider.model_prefixes):
-            return _compatible(provider, route.rest), model
-    return _compatible(OPENAI, route.rest), model
+def _provider(name: str, upstream: UpstreamSettings) -> Provider:
+    return _BUILT_IN.get(name) or compatible_provider(name, upstream.base_path, upstream.takes_usage_option)
 
 
 @lru_cache(maxsize=4096)

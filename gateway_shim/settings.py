@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway_shim.compatible_servers import place, read_options
 from ingest.environ import Environ
 from ingest.errors import InvalidSetting
 
@@ -18,6 +20,16 @@ _PROVIDERS = {
     "mistral": ("https://api.mistral.ai", "MISTRAL_API_KEY"),
     "gemini": ("https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
 }
+# Those without an address that is everybody's: they are there once it is set. An example, and the credential.
+_PLACED = {
+    "azure": ("https://my-resource.openai.azure.com", "AZURE_OPENAI_API_KEY"),
+    "bedrock": ("https://bedrock-runtime.us-east-1.amazonaws.com", "AWS_BEARER_TOKEN_BEDROCK"),
+}
+_PREFIX = "SPENDSTREAM_UPSTREAM_"
+_OPTIONS = "SPENDSTREAM_UPSTREAM_OPTIONS"
+_NOT_NAMES = frozenset({"TIMEOUT", "CONNECT_TIMEOUT", "OPTIONS"})
+_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+_OUR_PATHS = frozenset({"v1", "admin", "docs", "health", "metrics", "openapi-json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,10 @@ class UpstreamSettings:
 
     base_url: str
     credential: str = field(default="", repr=False)
+    base_path: str = "/v1"
+    """Of a server that speaks OpenAI's format: where its API begins below `base_url`."""
+    takes_usage_option: bool = True
+    """Whether such a server takes `stream_options.include_usage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,7 @@ class GatewaySettings:
     """The longest that a provider may stay silent, before its answer or within it."""
     upstream_connect_timeout_s: float = 10.0
     spool_max_bytes: int = 1024 * MIB
+    """What becomes of calls whose callers leave."""
     admin_token: str = field(default="", repr=False)
     """Empty: made once and kept under `home`."""
 
@@ -52,7 +69,7 @@ def read_settings(environ: Environ) -> GatewaySettings:
     return GatewaySettings(
         home=environ.home(),
         kafka=environ.kafka(),
-        upstreams={name: _upstream(environ, name) for name in _PROVIDERS},
+        upstreams=_upstreams(environ),
         host=environ.text("SPENDSTREAM_HOST", "127.0.0.1"),
         port=environ.port("SPENDSTREAM_GATEWAY_PORT", 8080),
         max_body_bytes=environ.integer("SPENDSTREAM_MAX_BODY_BYTES", 32 * MIB, least=1024),
@@ -63,10 +80,40 @@ def read_settings(environ: Environ) -> GatewaySettings:
     )
 
 
-def _upstream(environ: Environ, provider: str) -> UpstreamSettings:
-    default, credential = _PROVIDERS[provider]
-    variable = f"SPENDSTREAM_UPSTREAM_{provider.upper()}"
-    base_url = environ.text(variable, default).rstrip("/")
-    if not base_url.startswith(("http://", "https://")) or "?" in base_url or "#" in base_url:
-        raise InvalidSetting(f"{variable} is {base_url!r}; it must be an address such as {default}")
-    return UpstreamSettings(base_url, environ.text(credential))
+def _upstreams(environ: Environ) -> dict[str, UpstreamSettings]:
+    """The four built-in providers, those that an address was set for, and servers by names of the operator's own."""
+    found = {
+        name: UpstreamSettings(_address(environ, name, default), environ.text(credential))
+        for name, (default, credential) in _PROVIDERS.items()
+    }
+    for name, (example, credential) in _PLACED.items():
+        if environ.text(_PREFIX + name.upper()):
+            found[name] = UpstreamSettings(_address(environ, name, "", example), environ.text(credential))
+    options = read_options(environ.text(_OPTIONS), _OPTIONS)
+    for word in environ.names(_PREFIX):
+        name = word.lower().replace("_", "-")
+        if word in _NOT_NAMES or name in found:
+            continue
+        if not _NAME.fullmatch(word) or name in _OUR_PATHS:
+            raise InvalidSetting(
+                f"{_PREFIX}{word} cannot be: calls to it would go to /{name}, which is taken"
+            )
+        address = _address(environ, word, "", "http://127.0.0.1:8000")
+        base_url, base_path, takes_usage_option = place(name, address, options)
+        found[name] = UpstreamSettings(
+            base_url, environ.text(f"{word}_API_KEY"), base_path, takes_usage_option
+        )
+    for name in options:
+        if name not in found or name in _PROVIDERS or name in _PLACED:
+            raise InvalidSetting(
+                f"{_OPTIONS} speaks of {name!r}, which is no server named by {_PREFIX}<NAME> of its own"
+            )
+    return found
+
+
+def _address(environ: Environ, name: str, default: str, example: str = "") -> str:
+    variable = _PREFIX + name.upper()
+    address = environ.text(variable, default).rstrip("/")
+    if not address.startswith(("http://", "https://")) or "?" in address or "#" in address:
+        raise InvalidSetting(f"{variable} is {address!r}; it must be an address such as {default or example}")
+    return address

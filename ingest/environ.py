@@ -31,6 +31,14 @@ class Environ:
         """The value as it stands, without surrounding blanks."""
         return self._values.get(name, "").strip() or default
 
+    def names(self, prefix: str) -> list[str]:
+        """What follows `prefix` in the names of variables that are set to something, in order."""
+        return sorted(
+            name[len(prefix) :]
+            for name, value in self._values.items()
+            if name.startswith(prefix) and name != prefix and value.strip()
+        )
+
     def integer(self, name: str, default: int, least: int = 0, most: int = 2**63 - 1) -> int:
         """A whole number between `least` and `most`."""
         raw = self.text(name)

@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_NAME = re.compile(rb'\bname="((?:[^"\\]|\\.)*)"')
+_NAME = re.compile(rb'\bname=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 _LONGEST_BOUNDARY = 72  # two hyphens and 70 characters: RFC 2046, section 5.1.1
 _LONGEST_TEXT = 4096
 _MOST_PARTS = 200
 _HEAD_END = b"\r\n\r\n"
+
+
+def is_form(body: bytes) -> bool:
+    """Whether it begins as a form does, and as JSON cannot."""
+    return body.startswith(b"--")
 
 
 def form_texts(body: bytes) -> dict[str, str]:
@@ -45,7 +50,7 @@ def form_parts(body: bytes) -> Iterator[tuple[str, int, int]]:
             return
         found = _NAME.search(body, position, head_end)
         if found is not None:
-            yield found[1].decode(errors="replace"), start, end
+            yield (found[1] or found[2] or b"").decode(errors="replace"), start, end
         after = end + len(mark)
         if body[after : after + 2] == b"--":
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway_shim.formats.answer import Format
 from gateway_shim.formats.anthropic_messages import ANTHROPIC_MESSAGES
 from gateway_shim.formats.openai_chat import ANTHROPIC_AS_OPENAI
-from gateway_shim.formats.others import TOKEN_COUNT, other
+from gateway_shim.formats.others import TOKEN_COUNT, other, unbilled
 from gateway_shim.providers.provider import Provider, bearer, below_version, json_bytes
 from gateway_shim.rejection import Fault
 
@@ -15,6 +15,7 @@ _FORMATS = {
     "/v1/messages/count_tokens": TOKEN_COUNT,
     _CHAT: ANTHROPIC_AS_OPENAI,
 }
+_UNBILLED = ("/v1/files", "/v1/messages/batches", "/v1/models", "/v1/skills")
 _TYPES = {
     Fault.BAD_KEY: "authentication_error",
     Fault.NO_ROUTE: "not_found_error",
@@ -33,7 +34,11 @@ def error_body(fault: Fault, message: str) -> bytes:
 
 
 def _format_of(path: str) -> Format:
-    return _FORMATS.get(path) or other(below_version(path))
+    found = _FORMATS.get(path)
+    if found is not None:
+        return found
+    operation = below_version(path)
+    return unbilled(operation) if path.startswith(_UNBILLED) else other(operation)
 
 
 def _credential_header(path: str, credential: str) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from gateway_shim.formats.answer import Format
-from gateway_shim.formats.gemini_content import GEMINI_GENERATE, GEMINI_STREAM
+from gateway_shim.formats.gemini_content import GEMINI_GENERATE, GEMINI_IMAGES, GEMINI_STREAM
 from gateway_shim.formats.openai_chat import GEMINI_AS_OPENAI
-from gateway_shim.formats.others import EMBEDDINGS, GEMINI_EMBEDDINGS, TOKEN_COUNT, other
+from gateway_shim.formats.others import EMBEDDINGS, GEMINI_EMBEDDINGS, TOKEN_COUNT, other, unbilled
 from gateway_shim.providers.provider import Provider, bearer, below_version, json_bytes
 from gateway_shim.rejection import Fault
 
@@ -18,7 +18,11 @@ _VERBS = {
     "countTokens": TOKEN_COUNT,
     "embedContent": GEMINI_EMBEDDINGS,
     "batchEmbedContents": GEMINI_EMBEDDINGS,
+    "predict": GEMINI_IMAGES,
+    "batchGenerateContent": unbilled("batch"),
+    "asyncBatchEmbedContent": unbilled("batch"),
 }
+_UNBILLED = ("cachedContents", "files", "batches")
 _COMPATIBLE = {
     f"{_OPENAI_BASE}/chat/completions": GEMINI_AS_OPENAI,
     f"{_OPENAI_BASE}/embeddings": EMBEDDINGS,
@@ -42,7 +46,13 @@ def error_body(fault: Fault, message: str) -> bytes:
 
 def _format_of(path: str) -> Format:
     _, _, verb = unquote(path).rpartition(":")
-    return _VERBS.get(verb) or _COMPATIBLE.get(path) or other(below_version(path))
+    found = _VERBS.get(verb) or _COMPATIBLE.get(path)
+    if found is not None:
+        return found
+    operation = below_version(path)
+    if operation.startswith(_UNBILLED) or path.startswith("/upload/"):
+        return unbilled(operation)
+    return other(operation)
 
 
 def _model_in_path(path: str) -> str:

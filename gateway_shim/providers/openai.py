@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from gateway_shim.formats.answer import Format
+from gateway_shim.formats.openai_audio import OPENAI_SPEECH, OPENAI_TRANSCRIPTION, OPENAI_TRANSLATION
 from gateway_shim.formats.openai_chat import OPENAI_CHAT, OPENAI_TEXT_COMPLETION
+from gateway_shim.formats.openai_images import OPENAI_IMAGE_EDITS, OPENAI_IMAGES
 from gateway_shim.formats.openai_responses import OPENAI_RESPONSES
-from gateway_shim.formats.others import EMBEDDINGS, other
-from gateway_shim.providers.provider import Provider, bearer, below_version, json_bytes
+from gateway_shim.formats.others import EMBEDDINGS, TOKEN_COUNT, other, unbilled
+from gateway_shim.providers.provider import Provider, bearer, json_bytes
 from gateway_shim.rejection import Fault
 
 _FORMATS = {
-    "/v1/chat/completions": OPENAI_CHAT,
-    "/v1/completions": OPENAI_TEXT_COMPLETION,
-    "/v1/responses": OPENAI_RESPONSES,
-    "/v1/embeddings": EMBEDDINGS,
+    "/chat/completions": OPENAI_CHAT,
+    "/completions": OPENAI_TEXT_COMPLETION,
+    "/responses": OPENAI_RESPONSES,
+    "/responses/compact": OPENAI_RESPONSES,
+    "/responses/input_tokens": TOKEN_COUNT,
+    "/embeddings": EMBEDDINGS,
+    "/images/generations": OPENAI_IMAGES,
+    "/images/edits": OPENAI_IMAGE_EDITS,
+    "/images/variations": OPENAI_IMAGE_EDITS,
+    "/audio/transcriptions": OPENAI_TRANSCRIPTION,
+    "/audio/translations": OPENAI_TRANSLATION,
+    "/audio/speech": OPENAI_SPEECH,
 }
+# What these begin costs elsewhere or nothing: a batch's calls are billed when it runs, storage by the day.
+_UNBILLED = (
+    "/batches",
+    "/containers",
+    "/conversations",
+    "/files",
+    "/fine_tuning",
+    "/models",
+    "/moderations",
+    "/responses/",
+    "/uploads",
+    "/vector_stores",
+)
 # Fault -> (type, code). `insufficient_quota` is what clients know not to try again.
 _WORDS = {
     Fault.BAD_KEY: ("invalid_request_error", "invalid_api_key"),
@@ -31,8 +54,17 @@ def error_body(fault: Fault, message: str) -> bytes:
     return json_bytes({"error": {"message": message, "type": kind, "param": None, "code": code}})
 
 
+def format_below(path: str) -> Format:
+    """The API behind a path without its version, `/chat/completions`, of anybody who speaks OpenAI's formats."""
+    found = _FORMATS.get(path)
+    if found is None:
+        operation = path.lstrip("/") or path
+        found = unbilled(operation) if path.startswith(_UNBILLED) else other(operation)
+    return found
+
+
 def _format_of(path: str) -> Format:
-    return _FORMATS.get(path) or other(below_version(path))
+    return format_below(path.removeprefix("/v1"))
 
 
 OPENAI = Provider(

@@ -32,6 +32,10 @@ class Provider:
     """Other names by which `provider/model` may call it."""
     model_in_path: Callable[[str], str] = lambda _: ""
     """The model that a path names; empty where the body does."""
+    path_at: Callable[[str], str] = lambda path: path
+    """A path below the provider's folder of ours -> the path at the provider."""
+    takes_usage_option: Callable[[str, bytes], bool] = lambda _path, _query: True
+    """(path, query) -> whether a stream may be asked for its usage, where the API knows how (`stream_options`)."""
 
 
 def bearer(_path: str, credential: str) -> tuple[str, str]:

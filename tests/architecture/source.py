@@ -15,7 +15,7 @@ CODE = (*PACKAGES, "bench")
 
 _PREFIX = "SPENDSTREAM_"
 _NAME = re.compile(rf"{_PREFIX}[A-Z][A-Z0-9_]*")
-_PROVIDERS = ("OPENAI", "ANTHROPIC", "MISTRAL", "GEMINI")
+_PROVIDERS = ("OPENAI", "ANTHROPIC", "MISTRAL", "GEMINI", "AZURE", "BEDROCK", "<NAME>")
 
 
 @lru_cache

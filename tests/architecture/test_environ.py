@@ -17,7 +17,7 @@ def settings_in_readme() -> dict[str, str]:
     found = {}
     for row in rows:
         first, _, rest = row[2:].partition("|")
-        for name in re.findall(r"`(SPENDSTREAM_[A-Z0-9_]+)`", first):
+        for name in re.findall(r"`(SPENDSTREAM_[A-Z0-9_]+(?:<NAME>)?)`", first):
             assert name not in found, f"{name} stands in the table twice"
             found[name] = rest.strip(" |")
     return found

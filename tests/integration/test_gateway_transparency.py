@@ -272,8 +272,8 @@ def test_audio_and_uploads_pass_unread(tmp_path: Path) -> None:
         finished = gateway.only_call()
         assert finished.outcome == "ok"
         assert (finished.call.operation, finished.call.model, finished.usage) == (
-            "audio/transcriptions",
-            "",
+            "transcription",
+            "whisper-1",
             None,
         )
 
