@@ -21,6 +21,7 @@ from ingest.pricing.compiled import CompiledPrice
 from ingest.pricing.genai import RELEASE, shipped_providers
 from ingest.pricing.listing import ListedModel, ListedProvider, find_model
 from ingest.pricing.price import PriceBook, Question
+from ingest.pricing.providers import price_name
 from ingest.pricing.rates import Rate, Rates, rates_of
 from ingest.pricing.supplement import Entry, fill, scale, shipped_entries
 
@@ -31,34 +32,6 @@ _LARGEST_LIST = 64 * 1024 * 1024
 _ZERO = Decimal(0)
 _EVER_BEFORE = datetime(1, 1, 1, tzinfo=UTC)
 _EVER_AFTER = datetime(9999, 12, 31, tzinfo=UTC)
-
-# Other names of a provider -> the list's. Only whole names: a server of one's own that has "openai" in its name does not
-# charge OpenAI's prices. The dotted ones are OpenTelemetry's (semantic conventions, `gen_ai.provider.name`).
-_PROVIDER_IDS = {
-    "gemini": "google",
-    "vertex": "google",
-    "vertex_ai": "google",
-    "gcp.gemini": "google",
-    "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google",
-    "bedrock": "aws",
-    "amazon": "aws",
-    "amazon-bedrock": "aws",
-    "aws.bedrock": "aws",
-    "azure_openai": "azure",
-    "azure-openai": "azure",
-    "azure.ai.openai": "azure",
-    "azure.ai.inference": "azure",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "xai": "x-ai",
-    "x_ai": "x-ai",
-    "together_ai": "together",
-    "together-ai": "together",
-    "fireworks_ai": "fireworks",
-    "fireworks-ai": "fireworks",
-    "moonshot": "moonshotai",
-}
 
 
 class PriceList(msgspec.Struct, frozen=True):
@@ -98,12 +71,12 @@ class GenaiPriceBook:
         return price.rates if price else None
 
     def context_window(self, provider: str, model: str) -> int | None:
-        found = find_model(self._providers, _id_of(provider), model)
+        found = find_model(self._providers, price_name(provider), model)
         return found[1].context_window if found else None
 
     def _find(self, provider: str, model: str, at: datetime, tier: str) -> CompiledPrice | None:
         """Find the price, and keep it with the time for which it holds."""
-        home = _id_of(provider)
+        home = price_name(provider)
         found = find_model(self._providers, home, model)
         name = found[1].id.lower() if found else model.lower()
         entries = [entry for entry in self.listed.supplement if entry.is_for(home, name)]
@@ -163,11 +136,6 @@ def _context(tier: str) -> Mapping[str, str]:
     if tier == "batch":
         return {"processing": "batch"}
     return {"service_tier": tier, "speed": "fast"} if tier == "fast" else {"service_tier": tier}
-
-
-def _id_of(provider: str) -> str:
-    name = provider.strip().lower()
-    return _PROVIDER_IDS.get(name, name)
 
 
 @cache
