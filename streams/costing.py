@@ -32,10 +32,12 @@ def cost_call(finished: CallFinished, book: PriceBook) -> CallCosted:
 def _cost(finished: CallFinished, book: PriceBook) -> CallCost:
     if finished.outcome not in BILLED:
         return FREE
+    price = _price(finished, book)
     usage = finished.usage
     if usage is None:
-        return _providers_own(finished, NO_USAGE_REPORTED)
-    price = _price(finished, book)
+        if price is None or price.needs_usage:
+            return _providers_own(finished, NO_USAGE_REPORTED)
+        usage = NO_USAGE
     if price is None:
         if usage == NO_USAGE:
             return FREE
@@ -56,7 +58,14 @@ def _price(finished: CallFinished, book: PriceBook) -> Price | None:
     price = None
     if answered:
         price = book.price_at(
-            Question(call.provider, answered, call.started_at, finished.service_tier, call.who)
+            Question(
+                call.provider,
+                answered,
+                call.started_at,
+                finished.service_tier,
+                call.who,
+                "" if asked == answered else asked,
+            )
         )
     if price is None and asked and asked != answered:
         price = book.price_at(

@@ -60,7 +60,7 @@ class GenaiPriceBook:
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     def price_at(self, question: Question) -> CompiledPrice | None:
-        provider, model, at, tier, _ = question
+        provider, model, at, tier, _, _ = question
         kept = self._kept.get((provider, model, tier))
         if kept is not None and kept.since <= at < kept.until:
             return kept.price
@@ -73,6 +73,11 @@ class GenaiPriceBook:
     def context_window(self, provider: str, model: str) -> int | None:
         found = find_model(self._providers, price_name(provider), model)
         return found[1].context_window if found else None
+
+    def name_of(self, provider: str, model: str) -> str | None:
+        """`provider/model`, as the list names the model that is meant; None for one that it does not have."""
+        found = find_model(self._providers, price_name(provider), model)
+        return f"{found[0].id}/{found[1].id}" if found else None
 
     def _find(self, provider: str, model: str, at: datetime, tier: str) -> CompiledPrice | None:
         """Find the price, and keep it with the time for which it holds."""

@@ -70,6 +70,8 @@ class CompiledPrice:
 
     __slots__ = ("_least_audio_ms", "_plans", "_thresholds", "rates", "version")
 
+    needs_usage = True
+
     def __init__(self, rates: Rates) -> None:
         self.rates = rates
         self.version = rates.version

@@ -59,7 +59,12 @@ class LayeredBook:
         if not self._has_own:
             return listed
         who = question.who or NOBODY
-        key = (question.provider, question.model, *[getattr(who, name) for name in self._dimensions])
+        key = (
+            question.provider,
+            question.model,
+            question.asked,
+            *[getattr(who, name) for name in self._dimensions],
+        )
         found = self._found.get(key)
         if found is None or not found.holds_from <= question.at < found.holds_to:
             found = self._remember(key, self._find(question, who))
@@ -73,7 +78,7 @@ class LayeredBook:
 
     def holding(self, question: Question) -> OwnPrice | None:
         """The own price that holds for a call; None where it is the list's."""
-        candidates = self._own.candidates(question.provider, (question.model,), question.who)
+        candidates = self._own.candidates(question.provider, _names(question), question.who)
         return next((price for price in candidates if price.holds_at(question.at)), None)
 
     def _remember(self, key: tuple[str, ...], found: _Found) -> _Found:
@@ -84,7 +89,7 @@ class LayeredBook:
 
     def _find(self, question: Question, who: Attribution) -> _Found:
         at = question.at
-        candidates = self._own.candidates(question.provider, (question.model,), who)
+        candidates = self._own.candidates(question.provider, _names(question), who)
         holding = next((price for price in candidates if price.holds_at(at)), None)
         begins, ends = _interval(candidates, at)
         if holding is None:
@@ -97,6 +102,10 @@ class LayeredBook:
         begins = max(begins, exchange.holds_from or _ALWAYS)
         ends = min(ends, exchange.holds_to or _FOREVER)
         return _Found(begins, ends, _applied(holding, exchange))
+
+
+def _names(question: Question) -> tuple[str, ...]:
+    return (question.model, question.asked) if question.asked else (question.model,)
 
 
 def _interval(candidates: Sequence[OwnPrice], at: datetime) -> tuple[datetime, datetime]:
@@ -118,7 +127,8 @@ def _applied(price: OwnPrice, exchange: ExchangeRate) -> _Apply:
     version = version_of(definition, exchange)
     if definition.rates is not None:
         own = CompiledPrice(rates_in_usd(definition, exchange, version))
-        return lambda listed: RatedPrice(own, listed)
+        needs_usage = any(definition.rates.values())  # what costs nothing does so whatever was used
+        return lambda listed: RatedPrice(own, listed, needs_usage)
     if definition.hourly is not None:
         hourly, slots = hourly_in_usd(definition, exchange), definition.slots
         return lambda listed: HourlyPrice(version, hourly, slots, listed)

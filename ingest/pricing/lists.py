@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from ingest.events.prices import PriceListAdopted
+from ingest.pricing.book import GenaiPriceBook, book_from_data, list_data, list_version
 from ingest.pricing.price import Price, PriceBook, Question
 from ingest.pricing.rates import Rates
 
@@ -35,8 +36,13 @@ class ShippedList(NamedTuple):
     data: Callable[[], bytes]
     """The list, compressed."""
     book: ListBook
-    read: Callable[[str, bytes], ListBook]
-    """The book of a version from its data."""
+    read: Callable[[bytes], ListBook]
+    """The book of a list from its data."""
+
+
+def shipped_list() -> ShippedList:
+    """The list of the package that is installed here."""
+    return ShippedList(list_version(), list_data, GenaiPriceBook(), book_from_data)
 
 
 class PriceLists:
@@ -60,7 +66,7 @@ class PriceLists:
 
     def _read_uncached(self, version: str, data: bytes) -> ListBook:
         is_shipped = version == self.shipped.version or not data
-        return self.shipped.book if is_shipped else self.shipped.read(version, data)
+        return self.shipped.book if is_shipped else self.shipped.read(data)
 
 
 def counting(adopted: Sequence[PriceListAdopted]) -> list[PriceListAdopted]:
@@ -74,7 +80,8 @@ class _HeldBook:
     def __init__(self, newer: ListBook, older: ListBook, held: frozenset[str]) -> None:
         self._newer = newer
         self._older = older
-        self._held = held
+        # Asked for every call; there are far fewer names than calls.
+        self._is_held = lru_cache(maxsize=4096)(lambda *name: older.name_of(*name) in held)
 
     def price_at(self, question: Question) -> Price | None:
         return self._of(question.provider, question.model).price_at(question)
@@ -90,4 +97,4 @@ class _HeldBook:
 
     def _of(self, provider: str, model: str) -> ListBook:
         # By the older list's name: a held model may be gone from the newer one.
-        return self._older if self._older.name_of(provider, model) in self._held else self._newer
+        return self._older if self._is_held(provider, model) else self._newer

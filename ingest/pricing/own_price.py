@@ -10,6 +10,7 @@ from decimal import Context, Decimal
 
 from msgspec.structs import replace
 
+from ingest.errors import InvalidMoney, InvalidUsage
 from ingest.events.costs import CallCost, CostComponent
 from ingest.events.prices import PriceOverridden
 from ingest.money import ZERO, usd
@@ -30,9 +31,10 @@ _EXACT = Context(prec=60)
 class RatedPrice:
     """Rates of one's own, already in USD."""
 
-    def __init__(self, own: CompiledPrice, list_price: Price | None) -> None:
+    def __init__(self, own: CompiledPrice, list_price: Price | None, needs_usage: bool) -> None:
         self._own = own
         self._list_price = list_price
+        self.needs_usage = needs_usage
 
     @property
     def version(self) -> str:
@@ -44,6 +46,8 @@ class RatedPrice:
 
 class HourlyPrice:
     """A server of one's own: a call pays for the time it took, shared among the calls that run at a time."""
+
+    needs_usage = False
 
     def __init__(self, version: str, hourly_usd: Decimal, slots: int, list_price: Price | None) -> None:
         self.version = version
@@ -67,6 +71,8 @@ class HourlyPrice:
 
 class DiscountedPrice:
     """The list price times `factor`, line by line; each is rounded once."""
+
+    needs_usage = True
 
     def __init__(self, version: str, factor: Decimal, list_price: Price) -> None:
         self.version = version
@@ -101,6 +107,7 @@ class NoPrice:
     """There is a price, and something is missing to apply it; `reason` says what, for people."""
 
     version = ""
+    needs_usage = True
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -141,4 +148,7 @@ def _beside_list(own: CallCost, list_price: Price | None, usage: TokenUsage, lat
 
 
 def _quotient(dividend: Decimal, divisor: int) -> Decimal:
-    return usd(_EXACT.divide(dividend, Decimal(divisor)))
+    try:
+        return usd(_EXACT.divide(dividend, Decimal(divisor)))
+    except InvalidMoney as reason:
+        raise InvalidUsage(str(reason)) from None

@@ -7,14 +7,16 @@ model is *held*: its former prices hold on until a person has looked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 
 import msgspec
 
-from ingest.pricing.listing import ListedProvider
+from ingest.pricing.book import PriceList
+from ingest.pricing.listing import ListedModel
 from ingest.pricing.rates import Rate
+from ingest.pricing.supplement import Entry
 
 PLAUSIBLE_FACTOR = Decimal(5)
 _FOUR_DIGITS = Context(prec=4)
@@ -41,22 +43,39 @@ class Change(msgspec.Struct, frozen=True):
     is_held: bool
 
 
-def rates_by_model(providers: Iterable[ListedProvider], at: datetime) -> ModelRates:
-    """What the list asks at `at`, and, where that is something else, what it will ask in the end."""
+def rates_by_model(listed: PriceList, at: datetime) -> ModelRates:
+    """What the list asks at `at`, in every tier, and, where that is something else, what it will ask in the end."""
     found: dict[str, Mapping[str, Rate]] = {}
-    for provider in providers:
+    for provider in listed.providers:
+        entries = [e for e in listed.supplement if e.provider == provider.id and e.since <= at]
+        entries.sort(key=lambda entry: entry.since)
         for model in provider.models:
             name = f"{provider.id}/{model.id}"
             found[name] = model.standard(at)
-            later = model.standard(at + _LATER)
-            if later != found[name]:
-                found[f"{name} (later)"] = later
-            for variant in model.variants:
-                if variant.dates.hold(at):
-                    context = ", ".join(variant.when.values())
-                    # For each class the first one counts.
-                    found[f"{name} ({context})"] = {**variant.rates, **found.get(f"{name} ({context})", {})}
+            found.update(_depending(name, model, at))
+            for entry in entries:
+                if entry.is_for(provider.id, model.id.lower()):
+                    found[f"{name} ({entry.tier or 'added'})"] = _supplemented(entry)
     return found
+
+
+def _depending(name: str, model: ListedModel, at: datetime) -> ModelRates:
+    found: dict[str, Mapping[str, Rate]] = {}
+    later = model.standard(at + _LATER)
+    if later != model.standard(at):
+        found[f"{name} (later)"] = later
+    for variant in model.variants:
+        if variant.dates.hold(at):
+            context = f"{name} ({', '.join(variant.when.values())})"
+            # For each class the first one counts.
+            found[context] = {**variant.rates, **found.get(context, {})}
+    return found
+
+
+def _supplemented(entry: Entry) -> Mapping[str, Rate]:
+    if entry.rates is not None:
+        return {token_class: Rate(amount) for token_class, amount in entry.rates.items()}
+    return {"factor": Rate(entry.factor)} if entry.factor is not None else {}
 
 
 def compare(before: ModelRates, after: ModelRates) -> list[Change]:

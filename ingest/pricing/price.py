@@ -22,7 +22,9 @@ class Question(NamedTuple):
     service_tier: str = ""
     """As the provider answered; empty where it said nothing."""
     who: Attribution | None = None
-    """Whose call it is, for prices of one's own; None asks for the list price."""
+    """Whose call it is, for prices of one's own; None asks for the prices that are for everybody."""
+    asked: str = ""
+    """The model as it was asked for, where `model` is another name: prices of one's own are found by both."""
 
 
 class Price(Protocol):
@@ -31,6 +33,11 @@ class Price(Protocol):
     @property
     def version(self) -> str:
         """The price version that every cost names."""
+        ...
+
+    @property
+    def needs_usage(self) -> bool:
+        """False where a call has a cost although nobody knows what it used: a server that is paid by time."""
         ...
 
     def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:

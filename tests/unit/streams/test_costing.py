@@ -9,7 +9,10 @@ import pytest
 from ingest.events.calls import BudgetRef, CallFinished, Outcome
 from ingest.events.charges import SourcePosition
 from ingest.events.costs import CallCost
+from ingest.events.prices import PriceOverridden, PriceScope
 from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.layered import LayeredBook
+from ingest.pricing.own_prices import OwnPrices
 from ingest.pricing.price import Question
 from ingest.pricing.rates import Rate, Rates
 from ingest.usage import TokenUsage
@@ -144,6 +147,15 @@ def test_the_providers_own_cost_is_not_asked_where_there_is_a_price() -> None:
     assert cost(call).cost_usd == Decimal("0.0055")
     refused = msgspec.structs.replace(call, outcome=Outcome.REFUSED)
     assert cost(refused) == CallCost()
+
+
+def test_a_server_that_is_paid_by_time_has_a_cost_whatever_it_says() -> None:
+    call = msgspec.structs.replace(finished(model="llama", latency_ms=36_000), usage=None)
+    own = OwnPrices()
+    scope = PriceScope(model="llama")
+    own.apply(PriceOverridden("gpu", scope, AT, AT, hourly=Decimal(2)), 0)
+    found = cost_call(call, LayeredBook(OneModel(), own)).cost
+    assert (found.cost_usd, found.is_priced) == (Decimal("0.02"), True)
 
 
 def test_a_negative_cost_of_the_providers_is_none() -> None:
