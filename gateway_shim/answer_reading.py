@@ -11,7 +11,7 @@ import msgspec
 
 from gateway_shim.binary_reading import EventStreamReader, TextReader
 from gateway_shim.decoding import CannotDecode, decoder_of
-from gateway_shim.estimate import answer_text_bytes
+from gateway_shim.estimate import answer_texts
 from gateway_shim.formats.answer import Answer, Format
 from gateway_shim.formats.openai_chat import is_usage_only
 from gateway_shim.sse import SseSplitter, event_data
@@ -61,7 +61,7 @@ def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> No
     for part in decoded if isinstance(decoded, list) else [decoded]:
         _see(format.see_body, answer, part)
     if answer.usage is None:
-        answer.text_bytes = answer_text_bytes(decoded)
+        answer.add_text(*answer_texts(decoded))
 
 
 class PassingReader:

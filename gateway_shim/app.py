@@ -12,10 +12,12 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from gateway_shim.aborting import Drains
 from gateway_shim.admin.access import admin_token
 from gateway_shim.admin.changes import Changes
 from gateway_shim.admin.routes import admin_router
 from gateway_shim.budget_state import BudgetStates
+from gateway_shim.estimate import Estimator
 from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
@@ -27,7 +29,9 @@ from gateway_shim.routing import Routes
 from gateway_shim.service_routes import add_error_answers, service_router
 from gateway_shim.settings import GatewaySettings
 from gateway_shim.state_folding import governance_fold, states_fold
+from gateway_shim.tokenizer import Tokenizer
 from gateway_shim.upstream import Upstream
+from ingest.broker.fetcher import jgo_fetch
 from ingest.clock import Clock, SystemClock
 from ingest.ids import new_id
 from ingest.log import PartitionPublisher, TopicFollower
@@ -107,7 +111,17 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
         routes=Routes(settings.upstreams),
         holds=Holds(GenaiPriceBook()),
         in_flight=in_flight,
+        drains=Drains(settings.aborts, metrics),
+        estimator=_make_estimator(settings),
     )
+
+
+def _make_estimator(settings: GatewaySettings) -> Estimator:
+    if settings.vocabularies is None:
+        return Estimator()
+    tokenizer = Tokenizer(settings.vocabularies, jgo_fetch)
+    tokenizer.prepare()
+    return Estimator(tokenizer)
 
 
 class _Running:
@@ -134,6 +148,7 @@ class _Running:
                     await self._parts.recorder.flush(_FLUSH_S)
                 background.cancel()
                 await asyncio.gather(background, return_exceptions=True)
+                self._parts.estimator.close()
                 self._parts.recorder.close()
 
     async def _with_log(self) -> None:

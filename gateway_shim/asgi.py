@@ -52,6 +52,8 @@ class ClientWatch:
         task = asyncio.current_task()
         assert task is not None, "a watch is set within a task"
         self.task: asyncio.Task[Any] = task
+        self.has_left = False
+        """Whether it was the client's leaving that cancelled the task."""
         self._is_over = False
         self._watcher = asyncio.create_task(self._watch(receive))
 
@@ -68,6 +70,7 @@ class ClientWatch:
         while (await receive())["type"] != "http.disconnect":
             pass
         if not self._is_over:
+            self.has_left = True
             self.task.cancel()
 
 

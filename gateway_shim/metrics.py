@@ -24,6 +24,10 @@ class GatewayMetrics:
         self.latency = self._histogram("call_seconds", "Duration of calls", _LATENCY_S, "provider")
         # Calls on their way right now. Grows without end: the provider hangs (see SPENDSTREAM_UPSTREAM_TIMEOUT).
         self.in_flight = self._gauge("calls_in_flight", "Calls on their way")
+        # Answers that are read on for callers who have left, since the provider bills them whole (SPENDSTREAM_ON_ABORT).
+        self.draining = self._gauge("draining_calls", "Answers read on for nobody")
+        # Calls whose caller left, by how they ended. `no_room`, `timeout`: estimates where a count could have been had.
+        self.abandoned = self._counter("abandoned_calls", "Calls left before their end", "provider", "ended")
         # Answers whose usage is an estimate of ours. Above a percent or so: look at the operation.
         self.estimated = self._counter("estimated_calls", "Usage is an estimate", "provider", "operation")
         # Answered calls of which nothing is known: they will stand in the warehouse without tokens.

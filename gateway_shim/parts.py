@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from gateway_shim.aborting import Drains
 from gateway_shim.budget_state import BudgetStates
+from gateway_shim.estimate import Estimator
 from gateway_shim.following import TopicFold
 from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
@@ -64,6 +66,8 @@ class Parts:
     routes: Routes
     holds: Holds
     in_flight: InFlight
+    drains: Drains
+    estimator: Estimator
     is_log_connected: bool = False
     """Whether the log answered once; that it answers now is the recorder's business."""
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from gateway_shim.admission import Refused, decide
+from gateway_shim.attempts import attempt_of
 from gateway_shim.attribution_headers import attribution
 from gateway_shim.formats.answer import Asked, members
 from gateway_shim.formats.forms import is_form, replace_text
@@ -75,10 +76,10 @@ def prepare(parts: Parts, route: Route, request: Request) -> Prepared:
     if withholds:
         body, withholds = _with_usage(body, asked)
     at = parts.clock.now()
-    budgets = _admit(parts, _Subject(who, target, model, is_stream, at))
+    subject = _Subject(who, target, model, is_stream, at, attempt_of(headers), len(request.body))
+    budgets = _admit(parts, subject)
     hold = parts.holds.worst_case(target.format, asked, request.body, target.provider.name, model, at)
-    call = _call(_Subject(who, target, model, is_stream, at), budgets, hold)
-    return Prepared(call, target, body, withholds, asked_tier(asked))
+    return Prepared(_call(subject, budgets, hold), target, body, withholds, asked_tier(asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class _Subject:
     model: str
     is_stream: bool
     at: datetime
+    attempt: int
+    request_bytes: int
 
 
 def _aim(parts: Parts, route: Route, asked: Asked, body: bytes) -> tuple[Target, str, bytes]:
@@ -146,4 +149,6 @@ def _call(subject: _Subject, budgets: tuple[BudgetRef, ...], hold: Decimal | Non
         is_stream=subject.is_stream,
         budgets=budgets,
         hold_usd=hold,
+        attempt=subject.attempt,
+        request_bytes=subject.request_bytes,
     )

@@ -12,8 +12,9 @@ import logging
 import aiohttp
 
 from gateway_shim import asgi
-from gateway_shim.exchange import Exchange, Outbound
+from gateway_shim.exchange import Bookkeeping, Exchange
 from gateway_shim.headers import first_values, sent_back, sent_upstream
+from gateway_shim.incoming import Outbound
 from gateway_shim.keys import presented_key, without_key
 from gateway_shim.parts import Parts
 from gateway_shim.preparing import Request, prepare
@@ -37,6 +38,7 @@ class Proxy:
         self._fallback = fallback
         self._rejected = parts.metrics.rejected
         self._in_flight = parts.in_flight
+        self._books = Bookkeeping(parts.clock, parts.estimator, parts.drains, self._record)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +98,7 @@ class Proxy:
             service_tier=prepared.service_tier,
             send=lambda: self._send_upstream(prepared.target, request, prepared.body),
         )
-        await Exchange(outbound, parts.clock, started, self._record).run(receive, send)
+        await Exchange(outbound, self._books, started).run(receive, send)
 
     def _record(self, finished: CallFinished) -> None:
         self._parts.recorder.finished(finished)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway_shim.aborting import DRAIN_LIMIT, DRAIN_S, AbortPolicy, read_rules
 from gateway_shim.compatible_servers import place, read_options
 from ingest.environ import Environ
 from ingest.errors import InvalidSetting
@@ -59,7 +60,10 @@ class GatewaySettings:
     """The longest that a provider may stay silent, before its answer or within it."""
     upstream_connect_timeout_s: float = 10.0
     spool_max_bytes: int = 1024 * MIB
+    aborts: AbortPolicy = field(default_factory=AbortPolicy)
     """What becomes of calls whose callers leave."""
+    vocabularies: Path | None = None
+    """Where tiktoken's vocabularies are, or are brought to; None: tokens are estimated by length."""
     admin_token: str = field(default="", repr=False)
     """Empty: made once and kept under `home`."""
 
@@ -76,6 +80,12 @@ def read_settings(environ: Environ) -> GatewaySettings:
         upstream_timeout_s=environ.seconds("SPENDSTREAM_UPSTREAM_TIMEOUT", 600.0),
         upstream_connect_timeout_s=environ.seconds("SPENDSTREAM_UPSTREAM_CONNECT_TIMEOUT", 10.0),
         spool_max_bytes=environ.integer("SPENDSTREAM_SPOOL_MAX_BYTES", 1024 * MIB, least=MIB),
+        aborts=AbortPolicy(
+            read_rules(environ.text("SPENDSTREAM_ON_ABORT"), "SPENDSTREAM_ON_ABORT"),
+            environ.seconds("SPENDSTREAM_DRAIN_SECONDS", DRAIN_S),
+            environ.integer("SPENDSTREAM_DRAIN_LIMIT", DRAIN_LIMIT),
+        ),
+        vocabularies=environ.cache() / "tiktoken",
         admin_token=environ.text("SPENDSTREAM_ADMIN_TOKEN"),
     )
 

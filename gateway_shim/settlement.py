@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway_shim.estimate import request_text_bytes, tokens_of
+from gateway_shim.estimate import Estimate, rough
 from gateway_shim.formats.answer import Answer, Format
 from gateway_shim.usage_reading import read_answer
 from ingest.events.calls import Outcome
@@ -21,6 +21,27 @@ class Settled:
     is_estimated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """The provider's final count did not come. `said`: what it had said before, None where that was nothing."""
+
+    said: TokenUsage | None
+    has_input: bool = False
+    """Whether `said` counts the input."""
+    is_covered: bool = False
+    """Whether `said` counts text that had passed before it: then what came later is beyond it."""
+
+    def with_estimate(self, estimate: Estimate) -> Settled:
+        """What was said is kept class by class (input and cache of a stream's beginning); the rest is estimated."""
+        sent, produced = estimate
+        if self.said is None and not sent and not produced:
+            return NOTHING
+        said = self.said or NO_USAGE
+        output = said.output_tokens + produced if self.is_covered else max(said.output_tokens, produced)
+        input = said.input_tokens if self.has_input else max(said.input_tokens, sent)
+        return Settled(msgspec.structs.replace(said, input_tokens=input, output_tokens=output), True)
+
+
 NOTHING = Settled(None)
 
 
@@ -31,11 +52,10 @@ def stream_outcome(answer: Answer) -> Outcome:
     return Outcome.OK if answer.is_over or answer.has_final_usage else Outcome.ABORTED
 
 
-def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes) -> Settled:
+def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes) -> Settled | Unsettled:
     """Of a call that reached the provider.
 
-    An error costs nothing. Otherwise the provider's final count holds, zero included. Without one, what it has said so
-    far is kept class by class (input and cache of a stream's beginning), and what it has produced since is estimated.
+    An error costs nothing. Otherwise the provider's final count holds, zero included.
     """
     if outcome in (Outcome.ERROR, Outcome.REFUSED):
         return NOTHING
@@ -44,10 +64,12 @@ def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes
     said = read_answer(format, answer, request_body)
     if said is not None and answer.has_final_usage:
         return Settled(said, answer.is_estimate)
-    produced = tokens_of(answer.text_bytes)
-    if said is not None:
-        return Settled(msgspec.structs.replace(said, output_tokens=max(said.output_tokens, produced)), True)
-    sent = tokens_of(request_text_bytes(request_body))
-    if not sent and not produced:
-        return NOTHING
-    return Settled(TokenUsage(input_tokens=sent, output_tokens=produced), True)
+    return Unsettled(said, said is not None and answer.usage is not None, answer.text.is_covered)
+
+
+def settle_at_once(format: Format, outcome: Outcome, answer: Answer, request_body: bytes) -> Settled:
+    """The same, with an estimate by length alone: for a process that is about to end."""
+    settled = settle(format, outcome, answer, request_body)
+    if isinstance(settled, Settled):
+        return settled
+    return settled.with_estimate(rough(None if settled.has_input else request_body, answer.text))

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 import sys
-from pathlib import Path
 
 import typer
 
@@ -38,9 +37,11 @@ def broker() -> None:
         asyncio.run(_use_servers(environ.kafka()))
         return
     home = environ.home()
-    cache = Path(environ.text("SPENDSTREAM_CACHE", str(home / "cache"))).expanduser().absolute()
     kafka = EmbeddedBroker(
-        home / "kafka", environ.port("SPENDSTREAM_KAFKA_PORT", 9092), cache=cache / "kafka", report=print
+        home / "kafka",
+        environ.port("SPENDSTREAM_KAFKA_PORT", 9092),
+        cache=environ.cache() / "kafka",
+        report=print,
     )
     raise SystemExit(asyncio.run(_run_broker(kafka)))
 

@@ -21,6 +21,11 @@ def process_environ() -> Mapping[str, str]:
     return os.environ
 
 
+def tell_library(name: str, value: str) -> None:
+    """Set a variable of this process that a library reads, where it offers no other way to be told."""
+    os.environ[name] = value
+
+
 class Environ:
     """Typed reading of a mapping; an unset or empty variable takes the default."""
 
@@ -96,6 +101,10 @@ class Environ:
     def home(self) -> Path:
         """Where all state lives: `SPENDSTREAM_HOME`, else `.spendstream` in the working directory."""
         return Path(self.text("SPENDSTREAM_HOME", DEFAULT_HOME)).expanduser().absolute()
+
+    def cache(self) -> Path:
+        """What is fetched once and may be shared by several homes: `SPENDSTREAM_CACHE`, else `cache` in the home."""
+        return Path(self.text("SPENDSTREAM_CACHE", str(self.home() / "cache"))).expanduser().absolute()
 
     def kafka(self) -> str:
         """Bootstrap servers: `SPENDSTREAM_KAFKA`, else the embedded broker on `SPENDSTREAM_KAFKA_PORT`."""

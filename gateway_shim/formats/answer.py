@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from gateway_shim.kept_text import KeptText
 from ingest.errors import InvalidMoney
 from ingest.money import usd
 
@@ -29,7 +30,7 @@ class Answer:
         "model",
         "response_id",
         "service_tier",
-        "text_bytes",
+        "text",
         "usage",
     )
 
@@ -45,8 +46,8 @@ class Answer:
         self.service_tier = ""
         self.error_type = ""
         """The provider's word for an error that it reported within the answer."""
-        self.text_bytes = 0
-        """Bytes of generated text seen in events, UTF-8: what an estimate goes by when the usage is missing."""
+        self.text = KeptText()
+        """The generated text seen in events: what an estimate counts when the usage is missing."""
         self.counts: Counts = {}
         """What stands beside the usage object: calls of tools, images, seconds of audio."""
         self.cost_usd: Decimal | None = None
@@ -60,6 +61,7 @@ class Answer:
         if isinstance(usage, dict):
             known = {name: count for name, count in usage.items() if count is not None}
             self.usage = known if self.usage is None else self.usage | known
+            self.text.cover()
 
     def count_once(self, name: str, key: str) -> None:
         """Count one more of `name`, unless the same thing, known by `key`, was counted before."""
@@ -85,11 +87,10 @@ class Answer:
         self.service_tier = _text(body, "service_tier") or self.service_tier
 
     def add_text(self, *pieces: object) -> None:
-        """Count generated text; anything but a text counts nothing."""
+        """Keep generated text; anything but a text is none. Before the usage of the same event, which counts it."""
         for piece in pieces:
             if isinstance(piece, str):
-                # Exact for ASCII, and cheap; three bytes a character is the middle for everything else.
-                self.text_bytes += len(piece) if piece.isascii() else len(piece.encode())
+                self.text.add(piece)
 
 
 @dataclass(frozen=True, slots=True)

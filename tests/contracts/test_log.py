@@ -3,111 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from ingest.broker.launcher import EmbeddedBroker
 from ingest.errors import LogUnavailable
-from ingest.kafka.admin import create_topics
-from ingest.kafka.follower import KafkaFollower
-from ingest.kafka.publisher import KafkaPublisher
-from ingest.kafka.reader import KafkaReader
-from ingest.log import (
-    Outgoing,
-    PartitionPublisher,
-    PartitionReader,
-    Positions,
-    PositionSource,
-    Record,
-    TopicFollower,
-)
-from ingest.memory import MemoryFollower, MemoryLog, MemoryReader
-from ingest.topics import Topic
+from ingest.log import Outgoing, PartitionReader, Positions, Record, TopicFollower
+from tests.fixtures.logs import Backend, InMemory, OnKafka
 
 PATIENCE_S = 30.0
 SOON_S = 0.05
-
-
-class Backend(Protocol):
-    """One kind of log. `partitions` is that of every topic."""
-
-    partitions: int
-
-    async def topic(self) -> str:
-        """A new, empty topic."""
-        ...
-
-    def publisher(self) -> AbstractAsyncContextManager[PartitionPublisher]: ...
-
-    def out_of_reach(self) -> AbstractAsyncContextManager[tuple[PartitionPublisher, str]]:
-        """A publisher, and a topic for which it gets no answer."""
-        ...
-
-    def follower(self, topic: str) -> TopicFollower: ...
-
-    def reader(
-        self, topic: str, positions: PositionSource, group: str = ""
-    ) -> AbstractAsyncContextManager[PartitionReader]: ...
-
-
-class InMemory:
-    partitions = 4
-
-    def __init__(self) -> None:
-        self.log = MemoryLog(self.partitions)
-
-    async def topic(self) -> str:
-        return uuid.uuid4().hex
-
-    @asynccontextmanager
-    async def publisher(self) -> AsyncIterator[PartitionPublisher]:
-        yield self.log
-
-    @asynccontextmanager
-    async def out_of_reach(self) -> AsyncIterator[tuple[PartitionPublisher, str]]:
-        self.log.fail = True
-        yield self.log, uuid.uuid4().hex
-
-    def follower(self, topic: str) -> TopicFollower:
-        return MemoryFollower(self.log, topic)
-
-    @asynccontextmanager
-    async def reader(
-        self, topic: str, positions: PositionSource, _group: str = ""
-    ) -> AsyncIterator[PartitionReader]:
-        yield MemoryReader(self.log, topic, positions)
-
-
-class OnKafka:
-    partitions = 4
-
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-
-    async def topic(self) -> str:
-        name = uuid.uuid4().hex
-        await create_topics(self.bootstrap, [Topic(name, "any", self.partitions)])  # type: ignore[arg-type]
-        return name
-
-    def publisher(self) -> AbstractAsyncContextManager[PartitionPublisher]:
-        return KafkaPublisher(self.bootstrap, "contract")
-
-    @asynccontextmanager
-    async def out_of_reach(self) -> AsyncIterator[tuple[PartitionPublisher, str]]:
-        async with KafkaPublisher(self.bootstrap, "contract", timeout_s=0.5) as publisher:
-            yield publisher, uuid.uuid4().hex  # nobody leads a topic that does not exist
-
-    def follower(self, topic: str) -> TopicFollower:
-        return KafkaFollower(self.bootstrap, topic, "contract")
-
-    def reader(
-        self, topic: str, positions: PositionSource, group: str = ""
-    ) -> AbstractAsyncContextManager[PartitionReader]:
-        return KafkaReader(self.bootstrap, topic, group or f"g-{topic}", None, positions)
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])

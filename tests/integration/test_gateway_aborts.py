@@ -12,12 +12,14 @@ import anthropic
 import openai
 import pytest
 
+from gateway_shim.aborting import AbortPolicy, read_rules
 from tests.fixtures.gateway import RunningGateway
 from tests.fixtures.gateway_calls import CHAT, EVENTS, STREAM_BODY, setting
 from tests.fixtures.providers import SimulatedProviders, simulate
 from tests.fixtures.upstream import answer, hang, stream
 
 pytestmark = pytest.mark.integration
+ALL_CANCELLED = AbortPolicy(read_rules("*=cancel", "X"))
 
 
 class Caller:
@@ -50,7 +52,7 @@ class Caller:
 
 @pytest.mark.parametrize("resets", [False, True])
 def test_leaving_while_waiting_cancels_the_call(tmp_path: Path, resets: bool) -> None:
-    with setting(tmp_path, hang) as (gateway, upstream):
+    with setting(tmp_path, hang, aborts=ALL_CANCELLED) as (gateway, upstream):
         caller = Caller(gateway, b'{"model":"gpt-4o","messages":[{"content":"12345678"}]}')
         gateway.wait_until(lambda: len(upstream.sent) == 1, "the request has arrived")
         caller.leave(resets)
@@ -63,7 +65,7 @@ def test_leaving_while_waiting_cancels_the_call(tmp_path: Path, resets: bool) ->
         )
         assert finished.is_estimated
         assert finished.usage is not None
-        assert (finished.usage.input_tokens, finished.usage.output_tokens) == (2, 0)
+        assert (finished.usage.input_tokens, finished.usage.output_tokens) == (2 + 7, 0)
         assert finished.ttft_ms is None
 
 

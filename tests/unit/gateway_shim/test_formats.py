@@ -14,11 +14,11 @@ from gateway_shim.formats.gemini_content import GEMINI_STREAM
 from gateway_shim.formats.openai_chat import GEMINI_AS_OPENAI, MISTRAL_CHAT, OPENAI_CHAT
 from gateway_shim.formats.openai_responses import OPENAI_RESPONSES
 from gateway_shim.formats.others import GEMINI_EMBEDDINGS, other
-from gateway_shim.settlement import settle, stream_outcome
+from gateway_shim.settlement import settle_at_once, stream_outcome
 from ingest.events.calls import Outcome
 from ingest.usage import TokenUsage
 
-REQUEST = b'{"messages":[{"role":"user","content":"' + b"x" * 40 + b'"}]}'  # 10 tokens
+REQUEST = b'{"messages":[{"role":"user","content":"' + b"x" * 40 + b'"}]}'  # 10 tokens, and 7 around them
 
 
 def chat(text: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_a_stream_to_its_end(name: str) -> None:
     format, events, usage = STREAMS[name]
     answer = played(format, events)
     assert stream_outcome(answer) is Outcome.OK
-    settled = settle(format, Outcome.OK, answer, REQUEST)
+    settled = settle_at_once(format, Outcome.OK, answer, REQUEST)
     assert (settled.usage, settled.is_estimated) == (usage, False)
     if name != "image generation":
         assert answer.model == "m-1"
@@ -147,12 +147,12 @@ def test_a_stream_that_breaks_off_before_its_usage(name: str) -> None:
     cut = next(n for n, event in enumerate(events) if "Hi" in str(event)) + 1
     answer = played(format, events[:cut])
     assert stream_outcome(answer) is Outcome.ABORTED
-    settled = settle(format, Outcome.ABORTED, answer, REQUEST)
+    settled = settle_at_once(format, Outcome.ABORTED, answer, REQUEST)
     assert settled.is_estimated
     assert settled.usage is not None
     # What the provider has said of the input holds; otherwise it is the request's length.
     said = name.startswith(("anthropic", "gemini"))
-    assert settled.usage.input_tokens == (whole.input_tokens if said else 10)
+    assert settled.usage.input_tokens == (whole.input_tokens if said else 17)
     assert settled.usage.cache_read_tokens == (whole.cache_read_tokens if said else 0)
     assert 1 <= settled.usage.output_tokens <= 6
 
@@ -195,7 +195,7 @@ def test_text_of_every_kind_counts_for_an_estimate() -> None:
             {"choices": [{"delta": {"content": [{"thinking": [{"text": "1234"}]}, {"text": "é"}]}}]},
         ],
     )
-    assert openai.text_bytes == 8 + 4 + 4 + 4 + 2
+    assert openai.text.total_bytes == 8 + 4 + 4 + 4 + 2
     anthropic = played(
         ANTHROPIC_MESSAGES,
         [
@@ -203,7 +203,7 @@ def test_text_of_every_kind_counts_for_an_estimate() -> None:
             {"type": "content_block_delta", "delta": {"partial_json": "1234"}},
         ],
     )
-    assert anthropic.text_bytes == 8
+    assert anthropic.text.total_bytes == 8
 
 
 def test_whole_answers() -> None:
@@ -212,7 +212,7 @@ def test_whole_answers() -> None:
     assert (answer.response_id, answer.is_over, answer.has_final_usage) == ("r", False, False)
     answer = Answer()
     read_whole(answer, GEMINI_EMBEDDINGS, b'{"embedding":{},"usageMetadata":{"promptTokenCount":3}}', "")
-    settled = settle(GEMINI_EMBEDDINGS, Outcome.OK, answer, REQUEST)
+    settled = settle_at_once(GEMINI_EMBEDDINGS, Outcome.OK, answer, REQUEST)
     assert settled.usage == TokenUsage(input_tokens=3)
 
 
@@ -247,7 +247,7 @@ def test_the_most_that_a_request_allows(format: Format, body: dict[str, Any], li
 
 
 def test_nothing_to_go_by_is_none_and_errors_cost_nothing() -> None:
-    assert settle(OPENAI_CHAT, Outcome.OK, Answer(), b"\xff").usage is None
+    assert settle_at_once(OPENAI_CHAT, Outcome.OK, Answer(), b"\xff").usage is None
     answer = played(OPENAI_CHAT, STREAMS["openai"][1])
-    assert settle(OPENAI_CHAT, Outcome.ERROR, answer, REQUEST).usage is None
-    assert settle(OPENAI_CHAT, Outcome.REFUSED, answer, REQUEST).usage is None
+    assert settle_at_once(OPENAI_CHAT, Outcome.ERROR, answer, REQUEST).usage is None
+    assert settle_at_once(OPENAI_CHAT, Outcome.REFUSED, answer, REQUEST).usage is None
