@@ -18,6 +18,7 @@ OWNERS = {
     "topics": ("ingest", "create the Kafka topics that are missing"),
     "migrate": ("warehouse", "bring the warehouse's tables up to date"),
     "replay": ("warehouse", "rebuild an empty warehouse from the log and compare it with the present one"),
+    "letters": ("warehouse", "list, show, put right, replay and dismiss records that nobody could use"),
     "reconcile": ("warehouse", "compare calls, rollups and the log; exit 1 on a difference"),
 }
 

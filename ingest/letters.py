@@ -15,7 +15,7 @@ from ingest.topics import TopicName
 
 LONGEST_VALUE = 512 * 1024
 """Bytes of a value that are kept: as base64 they and their envelope stay below Kafka's limit of 1 MiB a record."""
-_LONGEST_KEY = 4 * 1024  # bytes
+LONGEST_KEY = 4 * 1024  # bytes
 _LONGEST_REASON = 2000  # characters
 
 
@@ -24,9 +24,9 @@ def dead_letter(record: Record, reason: str, seen_at: datetime) -> DeadLetter:
     the whole of it still stands on its topic until that topic's retention ends."""
     reason = reason[:_LONGEST_REASON]
     key, value = record.key, record.value
-    if key is not None and len(key) > _LONGEST_KEY:
-        reason += f" (the key has {len(key)} bytes; the first {_LONGEST_KEY} are kept)"
-        key = key[:_LONGEST_KEY]
+    if key is not None and len(key) > LONGEST_KEY:
+        reason += f" (the key has {len(key)} bytes; the first {LONGEST_KEY} are kept)"
+        key = key[:LONGEST_KEY]
     if value is not None and len(value) > LONGEST_VALUE:
         reason += f" (the value has {len(value)} bytes; the first {LONGEST_VALUE} are kept)"
         value = value[:LONGEST_VALUE]

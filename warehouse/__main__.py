@@ -23,6 +23,7 @@ from ingest.orphans import stop_with_parent
 from ingest.topics import TOPICS, TopicName
 from warehouse import audit, migrations, positions, reconciliation, service
 from warehouse.client import Client, create_client
+from warehouse.deadletters import command as letters_command
 from warehouse.replay import command as replay_command
 
 _LONGEST_STATEMENT_S = 1800.0
@@ -122,6 +123,18 @@ replay_command.register(
     replay_command.Settings(
         kafka=lambda: Environ(process_environ()).kafka(),
         clickhouse=lambda: Environ(process_environ()).clickhouse(),
+        clock=SystemClock(),
+    ),
+)
+
+letters_command.register(
+    app,
+    letters_command.Settings(
+        kafka=lambda: Environ(process_environ()).kafka(),
+        user=lambda: Environ(process_environ()).text("USER"),
+        editor=lambda: (
+            Environ(process_environ()).text("VISUAL") or Environ(process_environ()).text("EDITOR", "vi")
+        ),
         clock=SystemClock(),
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any
 from ingest.topics import TopicName
 from warehouse.cells import Cell, slices
 from warehouse.client import Client
+from warehouse.columns import Table
 from warehouse.positions import StoredPositions
 from warehouse.reconciliation import settled_before
 from warehouse.replay.bounds import Bounds
@@ -25,7 +26,7 @@ from warehouse.replay.digests import (
     hourly_cells,
 )
 from warehouse.replay.plan import Plan
-from warehouse.state_rows import BUDGET_STATES
+from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, LETTER_ACTIONS
 
 _SHOWN = 20
 _STATE_HASH = f"cityHash64(({', '.join(BUDGET_STATES.names)}))"
@@ -50,7 +51,14 @@ def verify(present: Client, replayed: Client, plan: Plan) -> list[Tally]:
     """Compare every table. Blocks; reads every row of both warehouses at least once, where it stands."""
     sides = Sides(present, replayed, plan)
     calls, equal = _calls(sides)
-    return [calls, _hourly(sides, equal), _states(sides), _letters(sides)]
+    place = "topic, toString(kafka_partition), toString(kafka_offset)"
+    return [
+        calls,
+        _hourly(sides, equal),
+        _states(sides),
+        _letters(sides, DEAD_LETTERS, place, "seen_at"),
+        _letters(sides, LETTER_ACTIONS, f"{place}, toString(at), action", "at"),
+    ]
 
 
 def _calls(sides: Sides) -> tuple[Tally, set[Cell]]:
@@ -158,24 +166,23 @@ def _state_rows(client: Client, name: str) -> dict[tuple[str, str], RowDigest]:
     return {(at, window): RowDigest(h, h, p, o) for at, window, h, p, o in rows}
 
 
-def _letters(sides: Sides) -> Tally:
-    """Dead letters, by the place of the record that could not be used."""
-    tally = Tally("dead_letters")
-    ours, theirs = _letter_rows(sides.present), _letter_rows(sides.replayed)
+def _letters(sides: Sides, table: Table, key: str, at: str) -> Tally:
+    """A table of dead letters, by `key`; `at` is the column with the moment of a row."""
+    tally = Tally(table.name)
+    ours, theirs = _letter_rows(sides.present, table, key, at), _letter_rows(sides.replayed, table, key, at)
     tally.present, tally.replayed = len(ours), len(theirs)
     spans = sides.plan.spans.get(TopicName.DEAD_LETTERS, {})
     has_lost = any(span.begin > 0 for span in spans.values())
     bounds = sides.bounds(TopicName.DEAD_LETTERS)
     is_behind = any(bounds.is_waiting(number, span.end - 1) for number, span in spans.items() if span.end)
-    newest = max((at for _, at in theirs.values()), default=None)
-    for key in sorted(ours.keys() | theirs.keys()):
+    newest = max((moment for _, moment in theirs.values()), default=None)
+    for name in sorted(ours.keys() | theirs.keys()):
         verdict = _judge_letter(
-            ours.get(key), theirs.get(key), newest, has_lost=has_lost, is_behind=is_behind
+            ours.get(name), theirs.get(name), newest, has_lost=has_lost, is_behind=is_behind
         )
         tally.add(verdict)
         if verdict in WRONG and len(tally.wrong) < _SHOWN:
-            topic, partition, offset = key
-            tally.wrong.append(Wrong("dead_letters", f"{topic}/{partition}/{offset}", verdict))
+            tally.wrong.append(Wrong(table.name, name, verdict))
     return tally
 
 
@@ -199,9 +206,8 @@ def _judge_letter(
     return Verdict.GONE if has_lost else Verdict.FOREIGN
 
 
-def _letter_rows(client: Client) -> dict[tuple[str, int, int], tuple[int, Any]]:
+def _letter_rows(client: Client, table: Table, key: str, at: str) -> dict[str, tuple[int, Any]]:
     rows = client.rows(
-        "SELECT topic, kafka_partition, kafka_offset,"
-        " cityHash64((topic, kafka_partition, kafka_offset, reason, key, value, seen_at)), seen_at FROM dead_letters FINAL"
+        f"SELECT concatWithSeparator('/', {key}), cityHash64(({', '.join(table.names)})), {at} FROM {table.name} FINAL"
     )
-    return {(topic, partition, offset): (digest, at) for topic, partition, offset, digest, at in rows}
+    return {name: (digest, moment) for name, digest, moment in rows}

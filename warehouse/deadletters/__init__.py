@@ -1,0 +1,1 @@
+"""Dead letters at hand: list, show, put right, replay, dismiss."""
