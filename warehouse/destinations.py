@@ -28,6 +28,7 @@ from warehouse.state_rows import (
     letter_row,
     state_row,
 )
+from warehouse.versions import Versions
 
 _DAY_US = 86_400_000_000
 _STARTED_AT, _TEAM = CALLS.names.index("started_at"), CALLS.names.index("team")
@@ -54,7 +55,7 @@ class Destination(Protocol):
 
 
 class Calls(Destination):
-    """`llm.costs` to `calls_raw` and the rollup. Remembers which cells of the rollup have to be recomputed."""
+    """`llm.costs` to `calls_raw`, `call_versions` and the rollup. Remembers which cells of the rollup have to be recomputed."""
 
     topic = TopicName.COSTS
     things = "calls"
@@ -62,6 +63,7 @@ class Calls(Destination):
     def __init__(self, client: Client) -> None:
         self._client = client
         self._rollup = Rollup(client)
+        self._versions = Versions(client)
         self._dirty: set[Cell] = set()
 
     @override
@@ -72,6 +74,8 @@ class Calls(Destination):
     def insert(self, rows: Sequence[Row], token: str) -> None:
         # Dirty before they are stored: an insert whose answer is lost may have been done.
         self._dirty.update(cell_of(row[_TEAM], row[_STARTED_AT]) for row in rows)
+        # Before they are stored: a version that is replaced may be gone a moment later.
+        self._versions.keep(rows)
         # An insert is one part, whole or not at all, only within one month (the table's partition).
         for month, of_month in _by_month(rows).items():
             self._client.insert(CALLS, list(zip(*of_month, strict=True)), f"{token}:{month}")

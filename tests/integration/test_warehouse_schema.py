@@ -21,7 +21,7 @@ from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, LETTER_ACTIONS
 
 pytestmark = pytest.mark.integration
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "warehouse" / "calls.txt"
+GOLDEN = Path(__file__).parents[1] / "golden" / "warehouse"
 
 
 @pytest.fixture
@@ -35,10 +35,11 @@ def columns_of(client: Client, table: str) -> list[str]:
     return [f"{name} {kind}" for name, kind, *_ in client.rows(f"DESCRIBE TABLE {table}")]
 
 
-def test_the_columns_of_calls_are_the_outside_interface(warehouse: Client) -> None:
+@pytest.mark.parametrize("view", ["calls", "statements", "cost_corrections"])
+def test_the_columns_of_views_are_the_outside_interface(warehouse: Client, view: str) -> None:
     """A golden file that differs means that what others built on the view breaks: add columns after these instead."""
-    promised = GOLDEN.read_text().splitlines()
-    assert columns_of(warehouse, "calls")[: len(promised)] == promised
+    promised = (GOLDEN / f"{view}.txt").read_text().splitlines()
+    assert columns_of(warehouse, view)[: len(promised)] == promised
 
 
 @pytest.mark.parametrize(
