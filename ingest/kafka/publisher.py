@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 
 from ingest.errors import LogUnavailable
 from ingest.kafka.batches import KeyedValue, partition_hash, send_in_order
@@ -20,30 +20,45 @@ _LARGEST_RECORD_BYTES = 1024 * 1024
 
 
 class KafkaPublisher:
-    """Use as an async context manager. `timeout_s` bounds one `publish` call, in seconds."""
+    """Use as an async context manager. `timeout_s` bounds one `publish` call, in seconds.
+
+    After a failure the next call begins with a new producer. aiokafka (0.14) takes the sequence numbers of a batch that
+    it gives up (its partition had no leader until it expired) for used: the broker refuses whatever that producer sends
+    to the partition from then on, for ever. And what the old one still holds must not arrive behind what is sent anew.
+    """
 
     def __init__(self, bootstrap: str, client_id: str, timeout_s: float = 10.0, linger_ms: int = 0) -> None:
         self._bootstrap = bootstrap
+        self._client_id = client_id
         self._timeout_s = timeout_s
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
-            client_id=client_id,
+        self._linger_ms = linger_ms
+        self._renewing = asyncio.Lock()
+        self._is_spoiled = False
+        self._producer = self._made()
+
+    def _made(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
             max_batch_size=_BATCH_BYTES,
             max_request_size=_LARGEST_RECORD_BYTES,
-            linger_ms=linger_ms,
-            request_timeout_ms=int(timeout_s * 1000),
+            linger_ms=self._linger_ms,
+            request_timeout_ms=int(self._timeout_s * 1000),
         )
 
     async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def _start(self) -> None:
         try:
             await self._producer.start()
         except (KafkaError, OSError) as reason:
             await self._producer.stop()
             raise LogUnavailable(f"no Kafka broker answered at {self._bootstrap}: {reason}") from reason
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -51,11 +66,32 @@ class KafkaPublisher:
         await self._producer.stop()
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
+        if self._is_spoiled:
+            await self._renew()
+        producer = self._producer
+        try:
+            await self._publish(records, producer)
+        except LogUnavailable:
+            if producer is self._producer:
+                self._is_spoiled = True
+            raise
+
+    async def _renew(self) -> None:
+        """Another producer in place of the spoiled one. Raises LogUnavailable while no broker answers."""
+        async with self._renewing:
+            if not self._is_spoiled:
+                return  # somebody else did it meanwhile
+            await _abandon(self._producer)
+            self._producer = self._made()
+            await self._start()
+            self._is_spoiled = False
+
+    async def _publish(self, records: Sequence[Outgoing], producer: AIOKafkaProducer) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 by_partition = await self._by_partition(records)
                 done = await asyncio.gather(
-                    *(send_in_order(self._producer, *where, some) for where, some in by_partition.items()),
+                    *(send_in_order(producer, *where, some) for where, some in by_partition.items()),
                     return_exceptions=True,
                 )
         except TimeoutError as reason:
@@ -95,3 +131,19 @@ class KafkaPublisher:
 
 def _not_acknowledged(records: Sequence[Outgoing], reason: BaseException) -> LogUnavailable:
     return LogUnavailable(f"{len(records)} records were not acknowledged: {reason!r}")
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """End a producer without sending what it still holds; whoever waits for that gets an error. (Its own `stop` would
+    send it first, for as long as that takes.)"""
+    held = producer._message_accumulator
+    await producer.client.close()
+    if producer._sender is not None:
+        await producer._sender.close()
+    for batch in [
+        *held._pending_batches,
+        *(batch for batches in held._batches.values() for batch in batches),
+    ]:
+        batch.failure(ProducerClosed())
+        batch.future.exception()  # seen: nobody may be waiting for it
+    await producer.stop()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import ProducerClosed
 
 from ingest.broker.launcher import EmbeddedBroker
 from ingest.errors import LogUnavailable
@@ -156,6 +157,56 @@ def test_two_readers_of_a_group_share_the_partitions(broker: EmbeddedBroker) -> 
         assert len(found) == len(set(found)) == 40
 
     run(scenario)
+
+
+def test_a_producer_that_the_broker_no_longer_hears_is_replaced(broker: EmbeddedBroker) -> None:
+    """What aiokafka does to itself when it gives a batch up: its sequence numbers have a gap from then on."""
+
+    async def scenario() -> None:
+        topic = await a_topic(broker)
+        async with KafkaPublisher(broker.bootstrap, "test") as publisher:
+            await publisher.publish([Outgoing(topic, "k", b"1")])
+            publisher._producer._txn_manager.increment_sequence_number(TopicPartition(topic, 0), 1)
+            with pytest.raises(LogUnavailable, match="OutOfOrderSequenceNumber"):
+                await publisher.publish([Outgoing(topic, "k", b"2")])
+            await publisher.publish([Outgoing(topic, "k", b"2")])
+            await publisher.publish([Outgoing(topic, "k", b"3")])
+        assert await read_all(broker, topic) == [b"1", b"2", b"3"]
+
+    run(scenario)
+
+
+def test_what_a_replaced_producer_still_holds_is_not_sent(broker: EmbeddedBroker) -> None:
+    async def scenario() -> None:
+        topic = await a_topic(broker)
+        async with KafkaPublisher(broker.bootstrap, "test") as publisher:
+            await publisher.publish([Outgoing(topic, "k", b"1")])
+            old = publisher._producer
+            old._sender._muted_partitions.add(TopicPartition(topic, 0))  # it cannot send
+            held = await old.send(topic, b"never", partition=0)
+            publisher._is_spoiled = True
+            await publisher.publish([Outgoing(topic, "k", b"2")])
+            with pytest.raises(ProducerClosed):
+                await held
+        assert await read_all(broker, topic) == [b"1", b"2"]
+
+    run(scenario)
+
+
+async def read_all(broker: EmbeddedBroker, topic: str) -> list[bytes]:
+    """Every value of partition 0."""
+    place = TopicPartition(topic, 0)
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        await consumer.seek_to_beginning(place)
+        end, found = (await consumer.end_offsets([place]))[place], list[bytes]()
+        while await consumer.position(place) < end:
+            found += [record.value for record in (await consumer.getmany(timeout_ms=500)).get(place, [])]
+        return found
+    finally:
+        await consumer.stop()
 
 
 async def offsets(reader: KafkaReader, count: int) -> list[int]:
