@@ -23,7 +23,7 @@ from ingest.pricing.listing import ListedModel, ListedProvider, find_model
 from ingest.pricing.price import PriceBook, Question
 from ingest.pricing.providers import price_name
 from ingest.pricing.rates import Rate, Rates, rates_of
-from ingest.pricing.supplement import Entry, fill, scale, shipped_entries
+from ingest.pricing.supplement import Entry, rates_in, scale, shipped_entries
 
 __all__ = ["GenaiPriceBook", "PriceBook", "book_from_data", "list_data", "list_version"]
 
@@ -71,8 +71,8 @@ class GenaiPriceBook:
         return price.rates if price else None
 
     def context_window(self, provider: str, model: str) -> int | None:
-        found = find_model(self._providers, price_name(provider), model)
-        return found[1].context_window if found else None
+        found = self._found(price_name(provider), model).model
+        return found.context_window if found else None
 
     def name_of(self, provider: str, model: str) -> str | None:
         """`provider/model`, as the list names the model that is meant; None for one that it does not have."""
@@ -81,18 +81,15 @@ class GenaiPriceBook:
 
     def _find(self, provider: str, model: str, at: datetime, tier: str) -> CompiledPrice | None:
         """Find the price, and keep it with the time for which it holds."""
-        home = price_name(provider)
-        found = find_model(self._providers, home, model)
-        name = found[1].id.lower() if found else model.lower()
-        entries = [entry for entry in self.listed.supplement if entry.is_for(home, name)]
-        turns = [entry.since for entry in entries]
-        if found is not None:
-            turns += found[1].turns(at)
-        rates = _rates_at(home, found, [entry for entry in entries if entry.since <= at], at, tier)
+        found = self._found(price_name(provider), model)
+        rates = found.standard(at)
         price = None
         if rates is not None:
-            least = found[1].least_audio_ms if found else 0
+            if tier:
+                rates = found.in_tier(rates, at, tier)
+            least = found.model.least_audio_ms if found.model else 0
             price = CompiledPrice(rates_of(self.version, rates, least))
+        turns = found.turns(at)
         if len(self._kept) >= _MOST_REMEMBERED:
             self._kept.clear()  # models are named by callers: there is no end of them
         self._kept[provider, model, tier] = _Kept(
@@ -102,38 +99,63 @@ class GenaiPriceBook:
         )
         return price
 
+    def _found(self, home: str, model: str) -> _Found:
+        found = find_model(self._providers, home, model)
+        name = found[1].id.lower() if found else model.lower()
+        entries = [entry for entry in self.listed.supplement if entry.is_for(home, name)]
+        if found is None:
+            return _Found(None, False, tuple(entries))
+        owner, listed = found
+        followed = {entry.tier for entry in entries if entry.follows}
+        entries += [
+            entry
+            for entry in self.listed.supplement
+            if entry.tier in followed and entry.is_for(owner.id, name)
+        ]
+        return _Found(listed, owner.id == home, tuple(entries))
 
-def _rates_at(
-    home: str,
-    found: tuple[ListedProvider, ListedModel] | None,
-    entries: list[Entry],
-    at: datetime,
-    tier: str,
-) -> dict[str, Rate] | None:
-    """The rates by class: the list's, and what `entries` have above it; None where neither knows the model."""
-    if found is None and not any(entry.rates for entry in entries):
-        return None
-    listed = found[1].standard(at) if found else {}
-    standard = fill(listed, (entry for entry in entries if not entry.tier))
-    if not standard:
-        # The list has the model and no rate for it: it is free of charge.
-        standard = {"input": Rate(_ZERO), "output": Rate(_ZERO)}
-    if not tier:
-        return standard
-    ours = [entry for entry in entries if entry.tier == tier]
-    if found is not None:
-        owner, model = found
+
+class _Found(NamedTuple):
+    """A model as one provider offers it."""
+
+    model: ListedModel | None
+    """None: the list does not have it."""
+    is_own: bool
+    """False: it is another provider's, whose models this one offers too."""
+    entries: tuple[Entry, ...]
+    """What the supplement has for it."""
+
+    def turns(self, at: datetime) -> list[datetime]:
+        """Moments at which its price may change."""
+        turns = [entry.since for entry in self.entries]
+        return turns + list(self.model.turns(at)) if self.model else turns
+
+    def standard(self, at: datetime) -> dict[str, Rate] | None:
+        """The rates by class without a tier; None where neither the list nor the supplement knows the model."""
+        ours = rates_in(entry for entry in self.entries if not entry.tier and entry.since <= at)
+        if self.model is None:
+            return ours or None
+        listed = self.model.standard(at)
+        if not listed:
+            # The list has the model and no rate for it: it is free of charge.
+            listed = {"input": Rate(_ZERO), "output": Rate(_ZERO)}
+        return ours | listed if self.is_own else listed | ours
+
+    def in_tier(self, standard: dict[str, Rate], at: datetime, tier: str) -> dict[str, Rate]:
+        """`standard` as it is in a tier: by the list, else by the supplement, else unchanged."""
+        ours = [entry for entry in self.entries if entry.tier == tier and entry.since <= at]
         # What another provider's model costs here in a tier is not known, unless an entry says that it is the same.
-        if owner.id == home or any(entry.follows for entry in ours):
-            changes = model.changes(at, _context(tier))
-            if any(change.rates for change in changes):
+        if self.model is not None and (self.is_own or any(entry.follows for entry in ours)):
+            changes = [change for change in self.model.changes(at, _context(tier)) if change.rates]
+            if changes:
+                standard = standard | rates_in(ours)
                 for change in reversed(changes):
-                    standard = standard | change.rates
-                return fill(standard, ours)
-    for entry in ours:
-        if entry.factor is not None:
-            return scale(standard, entry.factor)
-    return standard | fill({}, ours)
+                    standard |= change.rates
+                return standard
+        for entry in ours:
+            if entry.factor is not None:
+                return scale(standard, entry)
+        return standard | rates_in(ours)
 
 
 def _context(tier: str) -> Mapping[str, str]:

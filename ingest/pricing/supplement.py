@@ -1,13 +1,14 @@
 """What the public list lacks, as dated data of ours above it (`supplement.toml`): each entry names its source.
 
-An entry only fills a gap: where the list has a price of its own for the same thing, the list's holds. So a later release
-that knows it takes over by itself.
+An entry only fills a gap: where the list has a price of its own for the same thing, the list's holds, so that a later
+release that knows it takes over by itself. The list's price of another provider, whose models this one offers too (Azure
+those of OpenAI), is no price of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
@@ -19,7 +20,7 @@ from ingest.errors import InvalidInput
 from ingest.pricing.classes import CLASSES, Kind
 from ingest.pricing.rates import Rate, rates_of
 
-_TOKENS = frozenset(found.name for found in CLASSES if found.kind is Kind.TOKENS)
+_SCALED = frozenset(found.name for found in CLASSES if found.kind in (Kind.TOKENS, Kind.UNITS))
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -41,20 +42,16 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     rates: dict[str, Decimal] | None = None
     """Token class -> USD, as in `Rates`."""
     factor: Decimal | None = None
-    """For a tier: the standard rates of tokens, times this."""
+    """For a tier: the standard rates of tokens and units, times this. Fees of tools stay."""
+    but_not_classes: tuple[str, ...] = ()
+    """With `factor`: classes that keep their standard rate."""
     follows: bool = False
     """For a tier: that of the provider whose model it is."""
-    but_not: str = ""
-    """A regular expression for models that are not meant although `models` matches them."""
     note: str = ""
 
     def is_for(self, provider: str, model: str) -> bool:
         """Whether it is for this model of this provider."""
-        return (
-            self.provider == provider
-            and re.fullmatch(self.models, model) is not None
-            and not (self.but_not and re.fullmatch(self.but_not, model))
-        )
+        return self.provider == provider and re.fullmatch(self.models, model) is not None
 
     @property
     def since(self) -> datetime:
@@ -82,25 +79,28 @@ def read_entries(text: bytes) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def fill(rates: dict[str, Rate], entries: Iterable[Entry]) -> dict[str, Rate]:
-    """`rates`, and what `entries` have for classes without one."""
-    filled = dict(rates)
+def rates_in(entries: Iterable[Entry]) -> dict[str, Rate]:
+    """What `entries` have for each class; of several, the first."""
+    rates: dict[str, Rate] = {}
     for entry in entries:
         for name, amount in (entry.rates or {}).items():
-            filled.setdefault(name, Rate(amount))
-    return filled
+            rates.setdefault(name, Rate(amount))
+    return rates
 
 
-def scale(rates: dict[str, Rate], factor: Decimal) -> dict[str, Rate]:
-    """The rates of tokens times `factor`; fees by the piece stay."""
-    return {name: rate.times(factor) if name in _TOKENS else rate for name, rate in rates.items()}
+def scale(rates: Mapping[str, Rate], entry: Entry) -> dict[str, Rate]:
+    """The rates of tokens and units times the factor of `entry`; fees of tools stay."""
+    factor = entry.factor or Decimal(1)
+    return {
+        name: rate.times(factor) if name in _SCALED and name not in entry.but_not_classes else rate
+        for name, rate in rates.items()
+    }
 
 
 def _check(entry: Entry) -> None:
     name = f"the supplement's entry for {entry.models} of {entry.provider}"
     try:
         re.compile(entry.models)
-        re.compile(entry.but_not)
     except re.error as reason:
         raise InvalidInput(f"{name} has no regular expression: {reason}") from None
     said: Sequence[bool] = (entry.rates is not None, entry.factor is not None, entry.follows)
@@ -111,3 +111,4 @@ def _check(entry: Entry) -> None:
     if entry.factor is not None and not 0 < entry.factor < 100:
         raise InvalidInput(f"{name} has the factor {entry.factor}; it must be above 0 and below 100")
     rates_of("", entry.rates or {})
+    rates_of("", dict.fromkeys(entry.but_not_classes, Decimal(0)))
