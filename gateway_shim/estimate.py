@@ -24,9 +24,10 @@ _ANSWER_TEXT = frozenset({"content", "text", "thinking", "arguments", "refusal",
 _TOKEN_LISTS = ("input", "prompt")
 _MESSAGE_LISTS = ("messages", "contents", "input")
 _TOOLS = ("tools", "functions", "toolConfig")
-# OpenAI's cookbook, "How to count tokens with tiktoken", section 6: three tokens frame a message, one is its role, and
-# three begin the answer.
+# OpenAI's cookbook, "How to count tokens with tiktoken", section 6: three tokens frame a message, one is its role, one more
+# goes with a name, and three begin the answer.
 _TOKENS_A_MESSAGE = 4
+_TOKENS_A_NAME = 1
 _TOKENS_A_REPLY = 3
 
 
@@ -67,8 +68,7 @@ def request_tokens(counter: TokenCounter, model: str, body: bytes) -> int:
         return 0
     if not isinstance(decoded, dict):
         return 0
-    messages = sum(_messages(decoded.get(name)) for name in _MESSAGE_LISTS)
-    framing = messages * _TOKENS_A_MESSAGE + (_TOKENS_A_REPLY if messages else 0)
+    framing = sum(_framing(decoded.get(name)) for name in _MESSAGE_LISTS)
     given = sum(_given_tokens(decoded.get(name)) for name in _TOKEN_LISTS)
     return given + framing + _bounded(counter, model, list(_request_texts(decoded)))
 
@@ -111,8 +111,12 @@ def _scaled(tokens: int, counted_bytes: int, all_bytes: int) -> int:
     return -(-tokens * all_bytes // counted_bytes) if counted_bytes else tokens_of(all_bytes)
 
 
-def _messages(value: object) -> int:
-    return sum(isinstance(member, dict) for member in value) if isinstance(value, list) else 0
+def _framing(value: object) -> int:
+    messages = [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    if not messages:
+        return 0
+    names = sum("name" in message for message in messages)
+    return len(messages) * _TOKENS_A_MESSAGE + names * _TOKENS_A_NAME + _TOKENS_A_REPLY
 
 
 def _given_tokens(value: object) -> int:

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",  # after what it imports
     "tests.fixtures.warehouse",
     "tests.fixtures.browser",
+    "tests.fixtures.vocabularies",  # after kafka
 ]
 
 # How long an example takes says something of the machine's load and nothing of the code.
