@@ -129,7 +129,7 @@ def copy_of_warehouse(loaded: Setting, other: Client) -> None:
     """The same tables with the same rows."""
     assert run(loaded, other.database, "migrate").returncode == 0
     tables = ("calls_raw", "budget_states", "dead_letters", "dead_letter_actions", "stored_positions")
-    for table in (*tables, "spend_by_team_hour"):
+    for table in (*tables, "call_versions", "spend_by_team_hour"):
         other.execute(f"INSERT INTO {table} SELECT * FROM {loaded.client.database}.{table}")
 
 

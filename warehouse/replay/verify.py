@@ -7,12 +7,10 @@ for when a row was inserted or computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ingest.topics import TopicName
 from warehouse.cells import Cell, slices
 from warehouse.client import Client
-from warehouse.columns import Table
 from warehouse.positions import StoredPositions
 from warehouse.reconciliation import settled_before
 from warehouse.replay.bounds import Bounds
@@ -25,8 +23,9 @@ from warehouse.replay.digests import (
     call_rows,
     hourly_cells,
 )
+from warehouse.replay.keyed import ACTIONS, CALL_VERSIONS, LETTERS, Keyed, judge_keyed
 from warehouse.replay.plan import Plan
-from warehouse.state_rows import BUDGET_STATES, DEAD_LETTERS, LETTER_ACTIONS
+from warehouse.state_rows import BUDGET_STATES
 
 _SHOWN = 20
 _STATE_HASH = f"cityHash64(({', '.join(BUDGET_STATES.names)}))"
@@ -51,13 +50,13 @@ def verify(present: Client, replayed: Client, plan: Plan) -> list[Tally]:
     """Compare every table. Blocks; reads every row of both warehouses at least once, where it stands."""
     sides = Sides(present, replayed, plan)
     calls, equal = _calls(sides)
-    place = "topic, toString(kafka_partition), toString(kafka_offset)"
     return [
         calls,
         _hourly(sides, equal),
+        _keyed(sides, TopicName.COSTS, CALL_VERSIONS),
         _states(sides),
-        _letters(sides, DEAD_LETTERS, place, "seen_at"),
-        _letters(sides, LETTER_ACTIONS, f"{place}, toString(at), action", "at"),
+        _keyed(sides, TopicName.DEAD_LETTERS, LETTERS),
+        _keyed(sides, TopicName.DEAD_LETTERS, ACTIONS),
     ]
 
 
@@ -166,48 +165,20 @@ def _state_rows(client: Client, name: str) -> dict[tuple[str, str], RowDigest]:
     return {(at, window): RowDigest(h, h, p, o) for at, window, h, p, o in rows}
 
 
-def _letters(sides: Sides, table: Table, key: str, at: str) -> Tally:
-    """A table of dead letters, by `key`; `at` is the column with the moment of a row."""
+def _keyed(sides: Sides, topic: TopicName, table: Keyed) -> Tally:
+    """A table whose rows do not say where their record stood."""
     tally = Tally(table.name)
-    ours, theirs = _letter_rows(sides.present, table, key, at), _letter_rows(sides.replayed, table, key, at)
+    ours, theirs = table.rows(sides.present), table.rows(sides.replayed)
     tally.present, tally.replayed = len(ours), len(theirs)
-    spans = sides.plan.spans.get(TopicName.DEAD_LETTERS, {})
+    spans, bounds = sides.plan.spans.get(topic, {}), sides.bounds(topic)
     has_lost = any(span.begin > 0 for span in spans.values())
-    bounds = sides.bounds(TopicName.DEAD_LETTERS)
     is_behind = any(bounds.is_waiting(number, span.end - 1) for number, span in spans.items() if span.end)
-    newest = max((moment for _, moment in theirs.values()), default=None)
+    newest = max((row.at for row in theirs.values()), default=None)
     for name in sorted(ours.keys() | theirs.keys()):
-        verdict = _judge_letter(
+        verdict = judge_keyed(
             ours.get(name), theirs.get(name), newest, has_lost=has_lost, is_behind=is_behind
         )
         tally.add(verdict)
         if verdict in WRONG and len(tally.wrong) < _SHOWN:
             tally.wrong.append(Wrong(table.name, name, verdict))
     return tally
-
-
-def _judge_letter(
-    ours: tuple[int, Any] | None,
-    theirs: tuple[int, Any] | None,
-    newest: Any,
-    *,
-    has_lost: bool,
-    is_behind: bool,
-) -> Verdict:
-    """A letter's row has no position on `dead.letters`: its time tells whether it was written after the replay's end."""
-    if ours is not None and theirs is not None:
-        if ours[0] == theirs[0]:
-            return Verdict.EQUAL
-        return Verdict.NEWER if ours[1] > theirs[1] else Verdict.DIFFERENT
-    if ours is None:
-        return Verdict.WAITING if is_behind else Verdict.LACKING
-    if newest is None or ours[1] > newest:
-        return Verdict.NEWER
-    return Verdict.GONE if has_lost else Verdict.FOREIGN
-
-
-def _letter_rows(client: Client, table: Table, key: str, at: str) -> dict[str, tuple[int, Any]]:
-    rows = client.rows(
-        f"SELECT concatWithSeparator('/', {key}), cityHash64(({', '.join(table.names)})), {at} FROM {table.name} FINAL"
-    )
-    return {name: (digest, moment) for name, digest, moment in rows}
