@@ -44,7 +44,7 @@ def process() -> None:
 
 
 async def _run(settings: WorkerSettings) -> None:
-    from ingest.pricing.book import GenaiPriceBook
+    from ingest.pricing.lists import PriceLists, shipped_list
     from streams.process import WorkerProcess
     from warehouse.service import LoadingSettings, load
 
@@ -55,7 +55,8 @@ async def _run(settings: WorkerSettings) -> None:
     clock = SystemClock()
     loading = LoadingSettings(settings.kafka, settings.clickhouse, settings.name)
     try:
-        await WorkerProcess(settings, GenaiPriceBook(), lambda: load(loading, clock), clock, _die).run(stop)
+        lists = PriceLists(shipped_list())
+        await WorkerProcess(settings, lists, lambda: load(loading, clock), clock, _die).run(stop)
     except SpendstreamError as error:
         _die(error)
     # Threads may still be busy (a question to the warehouse, RocksDB): nothing is left that would be worth the wait.

@@ -18,13 +18,12 @@ from faust.types import TP
 
 from ingest.clock import Clock
 from ingest.log import EventPublisher
-from ingest.pricing.book import PriceBook
 from ingest.topics import TopicName
 from streams.agents.consumer import led
 from streams.agents.corrections import KEEP_DAYS, CorrectionStep
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
-from streams.agents.pinned import FixedPrices
+from streams.agents.pinned import DatedBooks, PinnedPrices
 from streams.agents.pricing import SEEN_DAYS, PricingStep
 from streams.agents.stage import Fail, Stage, Surroundings
 from streams.agents.tables import STORE, create_expiring_table, create_table
@@ -48,7 +47,7 @@ class Worker:
 def create_app(
     settings: WorkerSettings,
     state: Path,
-    book: PriceBook,
+    prices: DatedBooks,
     publisher: EventPublisher,
     clock: Clock,
     fail: Fail,
@@ -56,7 +55,8 @@ def create_app(
     """A worker that is not yet started. `state` is a directory that exists; `fail` is told of what it cannot survive."""
     app = _app(settings, state)
     around = Surroundings(app, create_table(app, "positions"), publisher, clock, fail)
-    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), FixedPrices(book), clock)
+    pinned = PinnedPrices(create_table(app, "price_epochs"), prices, clock)
+    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), pinned, clock)
     ledger = LedgerStep(create_table(app, "balances"), create_table(app, "budgets"), clock)
     corrections = CorrectionStep(create_expiring_table(app, "corrections", KEEP_DAYS), clock)
     stages = (

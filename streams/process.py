@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,13 +22,15 @@ from ingest.clock import Clock
 from ingest.environ import WORKER_MARK
 from ingest.errors import Halted, InvalidSetting, LogUnavailable
 from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
+from ingest.kafka.follower import KafkaFollower
 from ingest.kafka.lag import GroupLag
 from ingest.kafka.publisher import KafkaPublisher
-from ingest.pricing.book import PriceBook
-from ingest.topics import TOPICS
+from ingest.pricing.lists import PriceLists
+from ingest.topics import TOPICS, TopicName
 from streams.agents.stage import Fail
 from streams.app import Worker, create_app
 from streams.loading import Load, Loading
+from streams.prices import PriceFollowing
 from streams.settings import WorkerSettings
 from streams.watch import Progress, Watch
 
@@ -43,10 +45,10 @@ class WorkerProcess:
     """What a worker is made of. `fail` is told what it cannot survive, and in a process of its own does not return."""
 
     def __init__(
-        self, settings: WorkerSettings, book: PriceBook, load: Load, clock: Clock, fail: Fail
+        self, settings: WorkerSettings, lists: PriceLists, load: Load, clock: Clock, fail: Fail
     ) -> None:
         self._settings = settings
-        self._book = book
+        self._prices = PriceFollowing(lists, clock)
         self._loading = Loading(load, fail, clock)
         self._clock = clock
         self._fail = fail
@@ -57,8 +59,11 @@ class WorkerProcess:
             return
         settings = self._settings
         name = f"spendstream-{settings.name}-out"
-        async with KafkaPublisher(settings.kafka, name, _PUBLISH_TIMEOUT_S) as publisher:
-            worker = create_app(settings, state, self._book, publisher, self._clock, self._fail)
+        async with KafkaPublisher(settings.kafka, name, _PUBLISH_TIMEOUT_S) as publisher, self._following():
+            if not await _unless_stopped(self._prices.ready(publisher), stop):
+                return
+            history = self._prices.history
+            worker = create_app(settings, state, history, publisher, self._clock, self._fail)
             async with self._running(worker, state):
                 _LOG.info("ready: pricing calls and keeping budgets as %s", settings.name)
                 mark = settings.home / WORKER_MARK
@@ -69,19 +74,11 @@ class WorkerProcess:
     async def _prepare(self, stop: asyncio.Event) -> Path | None:
         """Kafka is there, with every topic, and so is the directory for local tables; None when told to stop first."""
         kafka = self._settings.kafka
-        waiting = asyncio.create_task(
-            wait_for_broker(
-                kafka, float("inf"), on_wait=lambda: _LOG.info("waiting for Kafka at %s …", kafka)
-            )
+        waiting = wait_for_broker(
+            kafka, float("inf"), on_wait=lambda: _LOG.info("waiting for Kafka at %s …", kafka)
         )
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not waiting.done():
-            waiting.cancel()
-            await asyncio.wait([waiting])
+        if not await _unless_stopped(waiting, stop):
             return None
-        waiting.result()
         await create_topics(kafka, TOPICS)
         state = self._settings.state(await cluster_id(kafka))
         await asyncio.to_thread(state.mkdir, parents=True, exist_ok=True)
@@ -101,6 +98,18 @@ class WorkerProcess:
             await asyncio.sleep(0.1)
 
     @asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        """Prices are kept current."""
+        kafka, name = self._settings.kafka, f"spendstream-{self._settings.name}-prices"
+        task = asyncio.create_task(
+            self._prices.run(lambda: KafkaFollower(kafka, TopicName.GOVERNANCE, name)), name="prices"
+        )
+        task.add_done_callback(self._task_ended)
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
+    @asynccontextmanager
     async def _running(self, worker: Worker, state: Path) -> AsyncIterator[None]:
         crashing = asyncio.create_task(self._report_crash(worker, state))
         for stage in worker.stages:
@@ -109,7 +118,7 @@ class WorkerProcess:
         self._loading.start()
         await worker.app.tables.wait_until_recovery_completed()
         watching = asyncio.create_task(self._watch(worker))
-        watching.add_done_callback(self._watch_ended)
+        watching.add_done_callback(self._task_ended)
         yield
         for task in (watching, crashing):
             task.cancel()
@@ -145,9 +154,9 @@ class WorkerProcess:
                 self._fail(Halted(standstill))
             await asyncio.sleep(_WATCH_EVERY_S)
 
-    def _watch_ended(self, watching: asyncio.Task[None]) -> None:
-        """Without its watchdog a worker may stand still unseen."""
-        if not watching.cancelled() and (error := watching.exception()) is not None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Without its watchdog a worker may stand still unseen, and without its follower it would miss new prices."""
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
 
     async def _report_crash(self, worker: Worker, state: Path) -> None:
@@ -160,3 +169,16 @@ class WorkerProcess:
                 " and will be read from the log again"
             )
         self._fail(reason)
+
+
+async def _unless_stopped(work: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
+    """Whether `work` was done; False when told to stop first, and then it was given up."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
+        return False
+    working.result()
+    return True

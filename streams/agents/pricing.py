@@ -19,6 +19,7 @@ from streams.charging import charges_for
 from streams.costing import cost_call
 from streams.outgoing import PRICING, charge_record, cost_record
 from streams.step import Work
+from streams.unpriced import UnpricedCalls
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class PricingStep:
         self._records: list[Outgoing] = []
         self._partitions: Sequence[int] = ()
         self._forgot_on: date | None = None
+        self._unpriced = UnpricedCalls()
         self.repeated_sends = 0
 
     def accept(self, record: Record) -> None:
@@ -70,6 +72,8 @@ class PricingStep:
             self.repeated_sends += 1
             return
         costed = cost_call(finished, self._prices.book(record.partition, record.offset))
+        if (line := self._unpriced.note(costed, self._clock.monotonic())) is not None:
+            _LOG.warning("%s", line)
         cost = cost_record(costed)
         if cost.value is not None and len(cost.value) > LONGEST_VALUE:
             self._bury(record, f"its cost event has {len(cost.value)} bytes; the limit is {LONGEST_VALUE}")
