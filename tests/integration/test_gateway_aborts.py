@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import threading
 from pathlib import Path
 
@@ -13,41 +11,14 @@ import openai
 import pytest
 
 from gateway_shim.aborting import AbortPolicy, read_rules
+from tests.fixtures.callers import Caller
 from tests.fixtures.gateway import RunningGateway
-from tests.fixtures.gateway_calls import CHAT, EVENTS, STREAM_BODY, setting
+from tests.fixtures.gateway_calls import EVENTS, STREAM_BODY, setting
 from tests.fixtures.providers import SimulatedProviders, simulate
 from tests.fixtures.upstream import answer, hang, stream
 
 pytestmark = pytest.mark.integration
 ALL_CANCELLED = AbortPolicy(read_rules("*=cancel", "X"))
-
-
-class Caller:
-    """A caller who can leave at any moment."""
-
-    def __init__(self, gateway: RunningGateway, body: bytes, path: str = CHAT) -> None:
-        host, port = gateway.url.removeprefix("http://").split(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=20)
-        head = (
-            f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.key}\r\n"
-            f"content-length: {len(body)}\r\n\r\n"
-        )
-        self._socket.sendall(head.encode() + body)
-
-    def read_until(self, text: bytes) -> bytes:
-        """What has come up to and including `text`."""
-        got = b""
-        while text not in got:
-            piece = self._socket.recv(65536)
-            assert piece, got
-            got += piece
-        return got
-
-    def leave(self, resets: bool = False) -> None:
-        """Close the connection, politely or by a reset."""
-        if resets:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
 
 
 @pytest.mark.parametrize("resets", [False, True])
