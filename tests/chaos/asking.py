@@ -53,7 +53,7 @@ def draw(rng: random.Random) -> Ask:
     make, weights = zip(*_KINDS, strict=True)
     path, body, auth, can_stream = rng.choices(make, weights)[0](rng, stream)
     stream = stream and can_stream
-    directives, abort_after, abort_after_s = _fate(rng, stream, can_stream)
+    directives, abort_after, abort_after_s = _fate(rng, stream, can_stream, _tells_reasoning(path, body))
     return Ask(
         path=path,
         body=body,
@@ -66,11 +66,19 @@ def draw(rng: random.Random) -> Ask:
     )
 
 
-def _fate(rng: random.Random, stream: bool, answers: bool) -> tuple[dict[str, Any], int | None, float]:
+def _tells_reasoning(path: str, body: Body) -> bool:
+    """Whether the provider says how much of the output was reasoning: Anthropic and Mistral do not."""
+    model = str(body.get("model", ""))
+    return path.startswith(("/openai", "/gemini")) or model.startswith(("gpt", "gemini"))
+
+
+def _fate(
+    rng: random.Random, stream: bool, answers: bool, reasons: bool
+) -> tuple[dict[str, Any], int | None, float]:
     """Directives for the provider, and when the client hangs up."""
     directives: dict[str, Any] = {"delay_s": round(rng.uniform(0, 0.3), 3)}
     if answers:
-        reasoning = rng.choice((0, 0, rng.randint(1, 200)))
+        reasoning = rng.choice((0, rng.randint(1, 200))) if reasons else 0
         directives |= {"output_tokens": reasoning + rng.randint(1, 300), "reasoning_tokens": reasoning}
     if stream:
         directives |= {"chunks": rng.randint(2, 16), "chunk_delay_s": round(rng.uniform(0, 0.06), 3)}

@@ -94,8 +94,8 @@ class Mischief:
         """Records of `llm.calls` as they stand, of one partition, from its very beginning or from anywhere."""
         place = TopicPartition(TopicName.CALLS.value, self._rng.randrange(PARTITIONS))
         consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka, enable_auto_commit=False)
-        await consumer.start()
         try:
+            await consumer.start()
             consumer.assign([place])
             end = (await consumer.end_offsets([place]))[place]
             start = self._rng.choice((0, self._rng.randrange(max(1, end))))
@@ -144,8 +144,8 @@ class Mischief:
 
     async def _publish(self, records: Sequence[tuple[str, int | None, bytes | None, bytes | None]]) -> None:
         producer = AIOKafkaProducer(bootstrap_servers=self._kafka, acks="all", request_timeout_ms=5000)
-        await producer.start()
         try:
+            await producer.start()
             sent = [
                 await producer.send(topic, value=value, key=key, partition=partition)
                 for topic, partition, key, value in records

@@ -127,7 +127,7 @@ class ChaosRun:
         if waiting := await self._asking.waits_in_spools(GATEWAYS):
             return [Fault(f"{waiting} bytes wait in the spools")]
         log = books.log
-        if log.retired and (open_calls := log.open_calls()):
+        if not self._settings.leaves_calls_open and (open_calls := log.open_calls()):
             return [Fault(f"{len(open_calls)} calls are open", tuple(open_calls))]
         if (count := await self._asking.count()) != len(log.finished):
             missing = tuple(log.finished.keys() - books.other.rows.keys()) if books.other.rows else ()
@@ -148,6 +148,12 @@ class ChaosRun:
         }
         figures(result, books, self._serving.groups if self._serving else {}, self._load.tries)
         result.gaps = gaps(books, self._load.tries, self._wall)
+
+
+def _kinds(found: list[Fault]) -> str:
+    """The first of each kind, shortened."""
+    firsts = {fault.what[:25]: fault.what[:90] for fault in reversed(found)}
+    return " | ".join(list(firsts.values())[::-1][:5])
 
 
 async def chaos(stack: Stack, settings: ChaosSettings, clock: Clock, say: Callable[[str], None]) -> Result:

@@ -28,6 +28,7 @@ GATEWAY_LOST = "gateway_lost"
 EXACT, ERRORS, UNSERVED = "metered exactly", "errors", "never reached the provider"
 LOST, OPEN = "gateway killed: estimated", "gateway killed: still open"
 BY_CLIENT, BY_PROVIDER = "cut by the client: estimated", "cut by the provider: estimated"
+STREAM, WHOLE = " (stream)", " (whole answer)"
 _GONE = (Saw.HUNG_UP, Saw.BROKEN)
 
 
@@ -128,7 +129,8 @@ class Serving:
                 (call_id,),
             )
             return
-        self.groups[kind].add(served, finished, cost)
+        how = "" if kind not in (BY_CLIENT, BY_PROVIDER) else STREAM if finished.call.is_stream else WHOLE
+        self.groups[kind + how].add(served, finished, cost)
         if kind == EXACT and served is not None:
             usage = finished.usage or NO_USAGE
             theirs = {name: getattr(served.usage, name) for name in TOKENS}

@@ -25,6 +25,8 @@ class ChaosSettings:
     clients: int = 24
     settle_s: float = 240.0
     """How long the pipeline may take to come to rest once the load has ended."""
+    leaves_calls_open: bool = False
+    """Whether calls of killed gateways may stay open: for a look at what nobody would end."""
 
     @property
     def broker_stop_s(self) -> float:

@@ -157,6 +157,33 @@ def test_a_batch_waits_for_its_age_and_settling_for_its_time() -> None:
     assert trial.after("five")[5:] == ["settle", "record 0:4", "commit 0:4"]
 
 
+class SlowSteps(Trial):
+    """Each step of a name takes so many seconds of its clock."""
+
+    def __init__(self, **seconds: float) -> None:
+        super().__init__(Pace(Limits(age_s=0), settle_s=1, report_s=1000))
+        happens = self.story.happens
+
+        def slowly(what: str) -> None:
+            self.clock.advance(seconds.get(what.split()[0], 0))
+            happens(what)
+
+        self.story.happens = slowly  # type: ignore[method-assign]
+
+
+def test_a_slow_settling_is_followed_by_a_rest_and_a_slow_broker_is_not() -> None:
+    slow = SlowSteps(settle=10)
+    slow.after("one")
+    slow.clock.advance(39)
+    assert slow.after("two")[-1] == "insert two"
+    slow.clock.advance(1)
+    assert slow.after("three")[-3:] == ["settle", "record 0:3", "commit 0:3"]
+
+    waiting = SlowSteps(commit=10)
+    waiting.after("one")
+    assert waiting.after("two")[-3:] == ["settle", "record 0:2", "commit 0:2"]
+
+
 @pytest.mark.parametrize("step", ["letters", "insert", "settle", "record"])
 def test_a_step_that_fails_for_now_is_repeated_as_it_was(step: str) -> None:
     trial = Trial()
