@@ -20,7 +20,7 @@ define run_processes
 	@export SPENDSTREAM_STOP_WITH_PARENT=1; trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
 endef
 
-.PHONY: help up demo test check unit integration e2e format lock bench bench-worker clean
+.PHONY: help up demo test check unit integration e2e format lock bench bench-worker chaos clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,9 @@ bench: $(VENV)/.ready-dev  ## measure the whole pipeline on this machine
 
 bench-worker: $(VENV)/.ready-dev  ## measure one worker on one core, beside a bare loop
 	@python -m bench.worker
+
+chaos: $(VENV)/.ready-dev  ## ten minutes of load while everything is killed, then all books compared (SPENDSTREAM_CHAOS_SECONDS, SEED)
+	@python -m tests.chaos
 
 clean:  ## remove the environment; state in .spendstream stays
 	rm -rf $(VENV)

@@ -42,6 +42,8 @@ class Ask:
             "x-stainless-retry-count": str(attempt),
             self.auth: f"Bearer {key}" if self.auth == "authorization" else key,
         }
+        if self.auth == "x-api-key":
+            made["anthropic-version"] = "2023-06-01"
         if self.user:
             made["x-spendstream-user"] = self.user
         return made
