@@ -20,7 +20,7 @@ define run_processes
 	@export SPENDSTREAM_STOP_WITH_PARENT=1; trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
 endef
 
-.PHONY: help up demo test check unit integration e2e format lock bench bench-worker chaos clean
+.PHONY: help up demo test check unit integration e2e format lock bench bench-worker bench-aborts chaos clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ lock:  ## pin the dependencies again, with hashes (needs uv)
 
 bench: $(VENV)/.ready-dev  ## measure the whole pipeline on this machine
 	@python -m bench.pipeline
+
+bench-aborts: $(VENV)/.ready-dev  ## measure how soon a provider is cut off, and what a kill could lose of an answer
+	@python -m bench.aborts
 
 bench-worker: $(VENV)/.ready-dev  ## measure one worker on one core, beside a bare loop
 	@python -m bench.worker
