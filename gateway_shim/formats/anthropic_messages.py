@@ -59,8 +59,12 @@ def _see_usage(answer: Answer, usage: object) -> None:
         answer.counts["code_executions"] = executions
     iterations = [members(iteration) for iteration in items(found.get("iterations"))]
     # Each model has prices of its own, and a call one model: what another one did is priced as if it were this one's.
-    models = {model for iteration in iterations if isinstance(model := iteration.get("model"), str)}
-    if models - {answer.model} or any(i.get("type") == "advisor_message" for i in iterations):
+    models = {
+        model
+        for iteration in iterations
+        if whole(iteration.get("output_tokens")) and isinstance(model := iteration.get("model"), str)
+    }
+    if models - {answer.model}:
         answer.is_estimate = True
 
 
