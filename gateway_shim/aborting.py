@@ -38,6 +38,7 @@ _DEFAULTS: Rules = {
     (ANY, STREAM): OnAbort.CANCEL,
     (ANY, WHOLE): OnAbort.DRAIN,
     ("bedrock", STREAM): OnAbort.DRAIN,
+    ("gemini", STREAM): OnAbort.DRAIN,
 }
 
 

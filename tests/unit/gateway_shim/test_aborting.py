@@ -23,7 +23,7 @@ def policy(text: str = "") -> AbortPolicy:
         ("openai", CANCEL, DRAIN),
         ("anthropic", CANCEL, DRAIN),
         ("mistral", CANCEL, DRAIN),
-        ("gemini", CANCEL, DRAIN),
+        ("gemini", DRAIN, DRAIN),  # googleapis/js-genai, `abortSignal`: the service goes on and charges
         ("azure", CANCEL, DRAIN),
         ("my-vllm", CANCEL, DRAIN),
         ("bedrock", DRAIN, DRAIN),  # BerriAI/litellm#34147: the bill has the whole of a broken-off stream
