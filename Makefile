@@ -78,6 +78,9 @@ bench-aborts: $(VENV)/.ready-dev  ## measure how soon a provider is cut off, and
 bench-worker: $(VENV)/.ready-dev  ## measure one worker on one core, beside a bare loop
 	@python -m bench.worker
 
+bench-pricing: $(VENV)/.ready-dev  ## measure pricing one call, beside genai-prices' own
+	@python -m bench.pricing
+
 chaos: $(VENV)/.ready-dev  ## ten minutes of load while everything is killed, then all books compared (SPENDSTREAM_CHAOS_SECONDS, SEED)
 	@python -m tests.chaos
 

@@ -64,6 +64,9 @@ class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 NO_USAGE = TokenUsage()
 
+# Behind the counts that are common: the first nine fields.
+_NONE_OF_THESE = (0,) * (len(TokenUsage.__struct_fields__) - 9)
+
 _PARTS = (
     ("cache_read_tokens", "input_tokens"),
     ("cache_write_tokens", "input_tokens"),
@@ -92,6 +95,13 @@ def counts_of(usage: TokenUsage) -> tuple[int, ...]:
     """
     counts = astuple(usage)
     # fmt: off
+    if counts[9:] == _NONE_OF_THESE:
+        whole_in, read, write, write_1h, audio_in, whole_out, reasoning, audio_out, searches = counts[:9]
+        if (
+            0 <= write_1h <= write and read >= 0 and read + write <= whole_in and 0 <= audio_in <= whole_in
+            and 0 <= reasoning <= whole_out and 0 <= audio_out <= whole_out and searches >= 0
+        ):
+            return counts
     (whole_in, read, write, write_1h, audio_in, whole_out, reasoning, audio_out, _, audio_read, image_in, image_read,
      image_out, video_in, video_out, citation, _, _, _, _, _, pages, annotated, _) = counts
     # fmt: on

@@ -17,7 +17,7 @@ from ingest.pricing.compiled import unpriced
 from ingest.pricing.price import Price, PriceBook, Question
 from ingest.usage import NO_USAGE
 
-BILLED = frozenset({Outcome.OK, Outcome.ABORTED})
+_OK, _ABORTED = Outcome.OK, Outcome.ABORTED
 
 NO_USAGE_REPORTED = "the provider reported no usage"
 PROVIDERS_OWN = "provider"
@@ -30,7 +30,8 @@ def cost_call(finished: CallFinished, book: PriceBook) -> CallCosted:
 
 
 def _cost(finished: CallFinished, book: PriceBook) -> CallCost:
-    if finished.outcome not in BILLED:
+    outcome = finished.outcome
+    if outcome is not _OK and outcome is not _ABORTED:
         return FREE
     price = _price(finished, book)
     usage = finished.usage

@@ -26,12 +26,15 @@ from ingest.usage import TokenUsage, counts_of
 
 PICO = 10**12
 _PICODOLLAR = Decimal("1E-12")
-# More digits than any amount has that passes the limit below: nothing is rounded here.
-_multiply = Context(prec=60).multiply
-# What the warehouse's Decimal(38, 12) holds.
-_MOST = 10**38
+# Far more digits than an amount below the limit has: nothing is rounded here.
+_CONTEXT = Context(prec=120)
+_multiply, _add = _CONTEXT.multiply, _CONTEXT.add
+# What the warehouse's Decimal(38, 12) holds, USD.
+_MOST = Decimal(10) ** 26
 _INPUT, _OUTPUT = SLOT_OF_FIELD["input_tokens"], SLOT_OF_FIELD["output_tokens"]
 _AUDIO = SLOT_OF_FIELD["audio_ms"]
+_WEB, _FILES = SLOT_OF_FIELD["web_searches"], SLOT_OF_FIELD["file_searches"]
+_CODE = SLOT_OF_FIELD["code_executions"]
 _TOKEN_CLASSES = frozenset(found.name for found in CLASSES if found.kind is Kind.TOKENS)
 _GROUPS = {Group.INPUT: 0, Group.CACHE: 1, Group.OUTPUT: 2}
 
@@ -42,8 +45,8 @@ class _Line(NamedTuple):
     slot: int
     whole: int
     """Where the count stands that the lines of all its parts sum to."""
-    within: tuple[int, ...]
-    """The counts that it is taken off."""
+    between: tuple[int, ...]
+    """Further counts that it is taken off: those of the classes between it and the whole."""
     group: int
     numerator: int
     """Picodollars for `denominator` pieces."""
@@ -61,6 +64,7 @@ class _Plan(NamedTuple):
     """(part, whole): parts of two classes that are billed apart; billed with one of them, they come off the other."""
     fees: tuple[_Line, ...]
     """Tools and the request: they come on top, and say nothing about whether the call could be priced."""
+    has_request_fee: bool
     unbilled: tuple[int, ...]
     """Tokens without a rate."""
 
@@ -92,34 +96,41 @@ class CompiledPrice:
             left[_AUDIO] = max(left[_AUDIO], self._least_audio_ms)
         for slot, container in plan.overlaps:
             left[container] -= left[slot]
-        sums = [0, 0, 0]
+        sums = [ZERO, ZERO, ZERO]
         components = _bill(plan.lines, left, sums)
         if (plan.unbilled and any(left[slot] for slot in plan.unbilled)) or not (
             components or _is_free(usage)
         ):
             return unpriced_use(usage)
-        if plan.fees:
+        if plan.has_request_fee or left[_WEB] or left[_FILES] or left[_CODE]:
             left.append(1)
             components += _bill(plan.fees, left, sums)
-        return _total(sums, self.version, components)
+        inputs, cache, output = sums
+        whole = _add(_add(inputs, output), cache)
+        if whole >= _MOST:
+            raise InvalidUsage(f"the counts cost {whole:.0f} USD; the limit is below 1e26 USD")
+        return CallCost(whole, inputs, cache, output, whole, self.version, True, tuple(components))
 
 
-def _bill(lines: tuple[_Line, ...], left: list[int], sums: list[int]) -> list[CostComponent]:
+def _bill(lines: tuple[_Line, ...], left: list[int], sums: list[Decimal]) -> list[CostComponent]:
     """Bill what is `left` by `lines`: take it off, add it to the `sums` of the groups, and tell it line by line."""
     components = []
-    for slot, whole, within, group, numerator, denominator, name, price, per in lines:
+    for slot, whole, between, group, numerator, denominator, name, price, per in lines:
         quantity = left[slot]
-        if quantity > 0 and within:
-            quantity = min(quantity, left[whole])
-            for container in within:
-                left[container] -= quantity
-        if quantity <= 0:
-            continue
-        pico = quantity * numerator
-        if denominator != 1:
-            pico = _divided(pico, denominator)
-        sums[group] += pico
-        components.append(CostComponent(name, quantity, price, _multiply(pico, _PICODOLLAR), per))
+        if quantity > 0:
+            room = left[whole]
+            if quantity > room:
+                quantity = room
+            if quantity:
+                left[whole] = room - quantity
+                for container in between:
+                    left[container] -= quantity
+                pico = quantity * numerator
+                if denominator != 1:
+                    pico = _divided(pico, denominator)
+                cost = _multiply(pico, _PICODOLLAR)
+                sums[group] = cost if sums[group] is ZERO else _add(sums[group], cost)
+                components.append(CostComponent(name, quantity, price, cost, per))
     return components
 
 
@@ -132,24 +143,6 @@ def unpriced_use(usage: TokenUsage) -> CallCost:
     """Something of `usage` has no rate in a price that is known."""
     used = [name for name in usage.__struct_fields__ if getattr(usage, name)]
     return unpriced(f"the price has no rate for all of {', '.join(used)}")
-
-
-def _total(sums: list[int], version: str, components: list[CostComponent]) -> CallCost:
-    inputs, cache, output = sums
-    whole = inputs + cache + output
-    if whole >= _MOST:
-        raise InvalidUsage(f"the counts cost {whole // PICO} USD; the limit is below 1e26 USD")
-    cost = _multiply(whole, _PICODOLLAR)
-    return CallCost(
-        cost,
-        _multiply(inputs, _PICODOLLAR),
-        _multiply(cache, _PICODOLLAR) if cache else ZERO,
-        _multiply(output, _PICODOLLAR),
-        cost,
-        version,
-        True,
-        tuple(components),
-    )
 
 
 def _divided(numerator: int, denominator: int) -> int:
@@ -183,7 +176,7 @@ def _plan(rates: dict[str, Rate], input_tokens: int) -> _Plan:
         for found in CLASSES
         if found.name not in rates and len(found.within) == 3 and all(n in rates for n in found.within[:2])
     ]
-    return _Plan(tuple(lines), tuple(overlaps), tuple(fees), _unbilled(rates))
+    return _Plan(tuple(lines), tuple(overlaps), tuple(fees), "request" in rates, _unbilled(rates))
 
 
 def _line(found: TokenClass, price: Decimal) -> _Line:
@@ -192,7 +185,7 @@ def _line(found: TokenClass, price: Decimal) -> _Line:
     return _Line(
         slot=slot_of(found),
         whole=within[-1] if within else slot_of(found),
-        within=within,
+        between=within[:-1],
         group=_GROUPS[found.group],
         numerator=ratio.numerator,
         denominator=ratio.denominator,
