@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from ingest.clock import Clock
 from ingest.codec import decode_event
@@ -26,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 SEEN_DAYS = 35
 """How long a call is remembered after it has started: as long as late calls are accepted."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PricingStep:
@@ -83,8 +84,9 @@ class PricingStep:
         self._records += [charge_record(charge) for charge in charges_for(costed, source)]
 
     def _is_repeated_send(self, record: Record, call: Call) -> bool:
-        key = seen_key(call.started_at.date(), call.call_id)
-        first = self._seen.get(record.partition, key)
+        keys = seen_keys(record, call)
+        found = ((key, self._seen.get(record.partition, key)) for key in keys)
+        key, first = next(((key, first) for key, first in found if first is not None), (keys[0], None))
         if first is not None and record.offset > int(first):
             return True
         self._seen.put(record.partition, key, first or str(record.offset).encode())
@@ -104,6 +106,21 @@ class PricingStep:
         self._records.append(letter_record(dead_letter(record, reason, self._clock.now()), PRICING))
 
 
+def seen_keys(record: Record, call: Call) -> list[bytes]:
+    """Under which keys a call may be remembered; the first one is for a call that is not yet.
+
+    What is later than calls are accepted would be forgotten at the next restart if it stood under the day of its start: it
+    stands under the day on which the log took it, which a repeated send does not know. Without budgets there is nothing
+    that could be charged twice (an import of last year's calls has none, and is long).
+    """
+    started = call.started_at.date()
+    logged = (_EPOCH + timedelta(milliseconds=record.timestamp_ms)).date()
+    if started > logged - timedelta(days=SEEN_DAYS) or not call.budgets:
+        return [seen_key(started, call.call_id)]
+    return [seen_key(logged - timedelta(days=ago), call.call_id) for ago in range(SEEN_DAYS)]
+
+
 def seen_key(day: date, call_id: str = "") -> bytes:
-    """Sorts by the day on which the call started (a repeated send says the same), so that old days can be dropped."""
+    """Sorts by the day, so that old days can be dropped: that on which the call started, since a repeated send says the
+    same."""
     return day.toordinal().to_bytes(4, "big") + call_id.encode()

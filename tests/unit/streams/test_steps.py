@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from ingest.clock import FixedClock
 from ingest.codec import Event, decode_event, encode_event
@@ -154,6 +155,24 @@ def test_calls_are_forgotten_when_they_are_too_old_to_come_again() -> None:
         clock.advance(86_400 * days)
         step.take()
         assert len(table.entries) == left
+
+
+@pytest.mark.parametrize("days_later", [0, 1, SEEN_DAYS - 1])
+def test_a_call_that_came_too_late_and_comes_again_is_charged_once_whatever_is_restarted(
+    days_later: int,
+) -> None:
+    table, clock = MemoryTable(), FixedClock(NOW)
+    call = a_call(started_at=NOW - timedelta(days=60), budgets=(REF,))
+    charged = []
+    for offset, days in enumerate((0, days_later, 0)):
+        clock.advance(86_400 * days)
+        step = PricingStep(table, FixedPrices(BOOK), clock)
+        step.restore([0])
+        step.take()  # forgets what is old
+        logged_ms = int(clock.now().timestamp() * 1000)
+        step.accept(msgspec.structs.replace(record(call, offset), timestamp_ms=logged_ms))
+        charged += [event for event in data(step.take().records) if isinstance(event, ChargeSettled)]
+    assert len(charged) == 1
 
 
 def test_a_started_call_leads_to_nothing_yet() -> None:
