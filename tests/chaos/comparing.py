@@ -16,6 +16,7 @@ from typing import Any
 from ingest.events.calls import CallFinished, Outcome
 from ingest.events.costs import CallCosted
 from ingest.usage import NO_USAGE
+from streams.budgets.ledger import KEEP_BALANCES
 from tests.chaos.inventing import Invented
 from tests.chaos.log_books import Balance, LogBooks
 from tests.chaos.other_books import GROUP, SUMS, OtherBooks, Row, money
@@ -24,6 +25,7 @@ from tests.chaos.prices import TOKENS, independent_cost
 
 ZERO = Decimal(0)
 _BILLED = (Outcome.OK, Outcome.ABORTED)
+_DAY_S = 86_400.0
 _LATE, _AHEAD = timedelta(days=35), timedelta(minutes=5)
 
 
@@ -160,7 +162,9 @@ def _budget_faults(books: Books) -> Iterator[Fault]:
     for name, found in (("the charges", log.charged()), ("the ledger", log.balances)):
         for balance in sorted(expected.keys() | found.keys()):
             wanted, got = expected.get(balance, ZERO), found.get(balance, ZERO)
-            if wanted != got:
+            if wanted != got and not (
+                name == "the ledger" and balance not in found and _is_old(log, balance)
+            ):
                 told = f"{balance}: {name} come to {got}, the calls to {wanted}, which is {got - wanted} away"
                 yield Fault(told, tuple(_charged_wrongly(log, balance)))
     for budget, answers in books.other.budgets.items():
@@ -174,6 +178,15 @@ def _budget_faults(books: Books) -> Iterator[Fault]:
             yield Fault(
                 f"{team}: the gateway shows {answer['spent']}, the calls come to {expected.get((budget, month))}"
             )
+
+
+def _is_old(log: LogBooks, balance: Balance) -> bool:
+    """Whether the ledger may have forgotten a balance: its newest call ended longer ago than late calls are accepted.
+    Measured by the newest record of the log, since a run may be looked at later."""
+    calls = [log.cost(call_id)[0] for call_id in log.costed]
+    ends = [c.finished_at for c in calls if balance in {(r.budget_id, r.window) for r in c.call.budgets}]
+    newest = max(told.at_ms for told in log.charges) / 1000
+    return max(ends).timestamp() < newest - KEEP_BALANCES.total_seconds() + _DAY_S
 
 
 def _charged_wrongly(log: LogBooks, balance: Balance) -> Iterator[str]:

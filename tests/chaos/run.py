@@ -115,9 +115,7 @@ class ChaosRun:
             if took > self._settings.settle_s:
                 self._result.faults = [explained(fault, books) for fault in found]
                 return
-            self._say(
-                f"{took:4.0f} s after the load, {len(found)} differences, the first: {found[0].what[:150]}"
-            )
+            self._say(f"{took:4.0f} s after the load, {len(found)} differences: {_kinds(found)}")
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _look(self, books: Books, reader: LogReader) -> list[Fault]:
