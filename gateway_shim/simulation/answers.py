@@ -37,6 +37,10 @@ class Ask:
     reasoning: bool = False
     embeds: bool = False
     """An embedding call: input only."""
+    audio_tokens: int = 0
+    """The part of the input that is sound."""
+    characters: int = 0
+    """To be read aloud and billed by the character."""
     cache: CacheRule | None = None
     service_tier: str = ""
     stream_type: str = ""
@@ -168,6 +172,7 @@ def _pieces(tokens: int, per_chunk: int, chunks: int | None, rng: random.Random)
 
 def _usage(ask: Ask, share: CacheShare, directives: Directives, reasoning: int, visible: int) -> ServedUsage:
     output = {"output_tokens": reasoning + visible, "reasoning_tokens": reasoning}
+    output |= {"audio_input_tokens": ask.audio_tokens, "characters": ask.characters}
     if directives.input_tokens is None:
         return ServedUsage(ask.prompt.tokens, share.read, share.write, share.write_1h, **output)
     return ServedUsage(

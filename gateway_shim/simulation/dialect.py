@@ -96,6 +96,10 @@ class Dialect(Manners):
     def whole(self, reply: Reply) -> bytes:
         """The answer as one body."""
 
+    def whole_type(self) -> str:
+        """The content type of an answer as one body."""
+        return self.json_type
+
     def stream(self, reply: Reply) -> Iterator[Chunk]:
         """The answer in chunks, of which the last one ends it."""
         raise NotImplementedError(f"{self.operation} does not stream")

@@ -128,7 +128,7 @@ class Endpoint:
             self._record(call, "aborted", CLIENT_CLOSED_REQUEST, reply.usage.produced(produced), "client")
             return
         data = self._dialect.whole(reply)
-        headers = self._headers(call, self._dialect.json_type)
+        headers = self._headers(call, self._dialect.whole_type())
         if self._compresses(call, data):
             data = gzip.compress(data, compresslevel=1, mtime=0)
             headers += [("content-encoding", "gzip"), ("vary", "Accept-Encoding")]

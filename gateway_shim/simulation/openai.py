@@ -165,6 +165,21 @@ class OpenAIChat(OpenAIManners, ChatDialect):
         return indented_json(answer)
 
 
+class ServerOfOnesOwn(OpenAIChat):
+    """The same format as a server of one's own speaks it, say vLLM: any model, no versions of it, no tiers."""
+
+    provider = "vllm"
+    obfuscates = False
+
+    @override
+    def answering_model(self, asked: str) -> str:
+        return asked
+
+    @override
+    def tier(self, ask: Ask) -> str:
+        return ""
+
+
 class OpenAIEmbeddings(OpenAIManners, Dialect):
     """`POST /v1/embeddings`."""
 

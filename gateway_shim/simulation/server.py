@@ -1,4 +1,4 @@
-"""The server: the four providers under their prefixes, and the count of what they served under `/_served`."""
+"""The server: the providers under their prefixes, and the count of what they served under `/_served`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from gateway_shim.simulation import anthropic, gemini, gemini_compatible, mistral, openai
+from gateway_shim.simulation import anthropic, azure, gemini, gemini_compatible, mistral, openai
+from gateway_shim.simulation.bedrock import BedrockConverse
 from gateway_shim.simulation.connection import read_incoming
 from gateway_shim.simulation.dialect import Dialect, Headers, Incoming, Manners
 from gateway_shim.simulation.dice import Dice
 from gateway_shim.simulation.exchange import SIMULATED, Endpoint, Simulator
 from gateway_shim.simulation.ledger import Ledger
+from gateway_shim.simulation.openai_media import OpenAIImages, OpenAISpeech, OpenAITranscription
 from gateway_shim.simulation.openai_responses import OpenAIResponses
 from gateway_shim.simulation.prefix_cache import PrefixCache
 from gateway_shim.simulation.refusals import Refusal
@@ -30,7 +32,6 @@ from ingest.errors import Unavailable
 
 __all__ = ["SimulationSettings", "create_app", "serve"]
 
-PROVIDERS = ("openai", "anthropic", "mistral", "gemini")
 _STOPPING_S = 2
 _BACKLOG = 2048
 
@@ -74,6 +75,9 @@ def create_app(settings: SimulationSettings, clock: Clock | None = None) -> Star
             Mount("/anthropic", routes=_anthropic(simulator)),
             Mount("/mistral", routes=_mistral(simulator)),
             Mount("/gemini", routes=_gemini(simulator)),
+            Mount("/azure", routes=_azure(simulator)),
+            Mount("/bedrock", routes=_bedrock(simulator)),
+            Mount("/vllm", routes=_vllm(simulator)),
         ]
     )
 
@@ -181,6 +185,9 @@ def _openai(simulator: Simulator) -> list[BaseRoute]:
         _billed(simulator, "/v1/chat/completions", manners),
         _billed(simulator, "/v1/responses", OpenAIResponses()),
         _billed(simulator, "/v1/embeddings", openai.OpenAIEmbeddings()),
+        _billed(simulator, "/v1/images/generations", OpenAIImages()),
+        _billed(simulator, "/v1/audio/transcriptions", OpenAITranscription()),
+        _billed(simulator, "/v1/audio/speech", OpenAISpeech()),
         _free(simulator, "/v1/models", manners, lambda _: openai.model_list()),
         _free(
             simulator,
@@ -190,6 +197,33 @@ def _openai(simulator: Simulator) -> list[BaseRoute]:
         ),
         _rest(simulator, manners),
     ]
+
+
+def _azure(simulator: Simulator) -> list[BaseRoute]:
+    chat, embeddings = azure.AzureChat(), azure.AzureEmbeddings()
+    return [
+        _billed(simulator, "/openai/deployments/{deployment}/chat/completions", chat),
+        _billed(simulator, "/openai/deployments/{deployment}/embeddings", embeddings),
+        _billed(simulator, "/openai/v1/chat/completions", chat),
+        _billed(simulator, "/openai/v1/embeddings", embeddings),
+        _billed(simulator, "/openai/v1/responses", azure.AzureResponses()),
+        _billed(simulator, "/openai/responses", azure.AzureResponses()),
+        _rest(simulator, chat),
+    ]
+
+
+def _bedrock(simulator: Simulator) -> list[BaseRoute]:
+    whole, streamed = BedrockConverse(streams=False), BedrockConverse(streams=True)
+    return [
+        _billed(simulator, "/model/{model:path}/converse", whole),
+        _billed(simulator, "/model/{model:path}/converse-stream", streamed),
+        _rest(simulator, whole),
+    ]
+
+
+def _vllm(simulator: Simulator) -> list[BaseRoute]:
+    chat = openai.ServerOfOnesOwn()
+    return [_billed(simulator, "/v1/chat/completions", chat), _rest(simulator, chat)]
 
 
 def _anthropic(simulator: Simulator) -> list[BaseRoute]:

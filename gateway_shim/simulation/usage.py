@@ -1,4 +1,4 @@
-"""What the simulated provider bills for one call, in one meaning for all four.
+"""What the simulated provider bills for one call, in one meaning for all.
 
 Kept apart from `ingest.usage` on purpose: this is the other side's count, and a fault shared by both would hide itself.
 """
@@ -17,6 +17,9 @@ class ServedUsage(msgspec.Struct, frozen=True):
     cache_write_1h_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    characters: int = 0
+    """Of text that was read aloud, where that is what is billed."""
 
     @property
     def uncached_tokens(self) -> int:
