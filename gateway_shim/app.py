@@ -22,6 +22,7 @@ from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
 from gateway_shim.parts import InFlight, Parts
+from gateway_shim.prices import GatewayPrices
 from gateway_shim.proxy import Proxy
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
@@ -35,7 +36,7 @@ from ingest.broker.fetcher import jgo_fetch
 from ingest.clock import Clock, SystemClock
 from ingest.ids import new_id
 from ingest.log import PartitionPublisher, TopicFollower
-from ingest.pricing.book import GenaiPriceBook
+from ingest.pricing.lists import PriceLists, shipped_list
 from ingest.spool import take_over
 
 _LOG = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
     metrics = GatewayMetrics()
     registry, states, in_flight = Registry(), BudgetStates(), InFlight()
     metrics.in_flight.set_function(lambda: in_flight.count)
+    prices = GatewayPrices(registry.directory, PriceLists(shipped_list()))
     own, left = take_over(settings.home / "spool", new_id(), settings.spool_max_bytes)
     return Parts(
         settings=settings,
@@ -109,7 +111,8 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
         recorder=Recorder(own, left, clock, metrics),
         upstream=Upstream(settings.upstream_timeout_s, settings.upstream_connect_timeout_s),
         routes=Routes(settings.upstreams),
-        holds=Holds(GenaiPriceBook()),
+        prices=prices,
+        holds=Holds(prices),
         in_flight=in_flight,
         drains=Drains(settings.aborts, metrics),
         estimator=_make_estimator(settings),

@@ -12,6 +12,7 @@ from gateway_shim.following import TopicFold
 from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
+from gateway_shim.prices import GatewayPrices
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
 from gateway_shim.routing import Routes
@@ -64,6 +65,7 @@ class Parts:
     recorder: Recorder
     upstream: Upstream
     routes: Routes
+    prices: GatewayPrices
     holds: Holds
     in_flight: InFlight
     drains: Drains

@@ -24,6 +24,7 @@ from ingest.attribution import Attribution
 from ingest.events.calls import BudgetRef, Call, CallFinished, Outcome
 from ingest.events.governance import KeyIssued
 from ingest.ids import new_id
+from ingest.pricing.price import Question
 
 _MAX_MODEL = 200
 _MAX_PATH = 500
@@ -78,7 +79,8 @@ def prepare(parts: Parts, route: Route, request: Request) -> Prepared:
     at = parts.clock.now()
     subject = _Subject(who, target, model, is_stream, at, attempt_of(headers), len(request.body))
     budgets = _admit(parts, subject)
-    hold = parts.holds.worst_case(target.format, asked, request.body, target.provider.name, model, at)
+    question = Question(target.provider.name, model, at, who=who)
+    hold = parts.holds.worst_case(target.format, asked, request.body, question)
     return Prepared(_call(subject, budgets, hold), target, body, withholds, asked_tier(asked))
 
 

@@ -8,7 +8,7 @@ from gateway_shim.metrics import GatewayMetrics
 from gateway_shim.registry import Registry
 from ingest.clock import Clock
 from ingest.codec import Envelope
-from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
+from ingest.events.governance import GovernanceEvent
 from ingest.events.states import BudgetStateChanged
 from ingest.topics import TopicName
 
@@ -20,7 +20,7 @@ def governance_fold(registry: Registry, metrics: GatewayMetrics) -> TopicFold:
 
     def apply(envelope: Envelope) -> None:
         event = envelope.data
-        if isinstance(event, TeamDefined | KeyIssued | KeyRevoked | BudgetDefined | BudgetDeleted):
+        if isinstance(event, GovernanceEvent):
             registry.apply(event)
             applied.inc()
         else:

@@ -1,4 +1,4 @@
-"""The fold of the `governance` topic: who holds which key, which budgets there are."""
+"""The fold of the `governance` topic: who holds which key, which budgets and prices there are."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ingest.events.governance import (
 )
 from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
 from ingest.governance.budgets import Budget
+from ingest.pricing.own_prices import OwnPrices
 
 
 def hash_key(key: str | bytes) -> str:
@@ -34,6 +35,8 @@ class Directory:
         """By name, deleted ones excluded."""
         self.retired_budgets: dict[str, Budget] = {}
         """Deleted ones by name: a new budget of that name needs another epoch, or it would find the old balance."""
+        self.prices = OwnPrices()
+        """Their offsets are counted here: they only have to grow."""
         self.version = 0
         """Grows by one with each event, so that what was derived from the directory knows when it is stale."""
 
@@ -57,6 +60,8 @@ class Directory:
             case BudgetDeleted():
                 self.budgets.pop(event.budget.name, None)
                 self.retired_budgets[event.budget.name] = event.budget
+            case PriceOverridden() | PriceEnded() | ExchangeRateSet() | PriceListAdopted():
+                self.prices.apply(event, self.prices.offset + 1)
 
     def budgets_for(self, who: Attribution, provider: str, model: str) -> list[Budget]:
         """Every budget that a call falls under."""

@@ -17,6 +17,7 @@ from ingest.pricing.own_price import (
     HourlyPrice,
     NoPrice,
     RatedPrice,
+    discounted,
     factor_of,
     hourly_in_usd,
     rates_in_usd,
@@ -72,6 +73,21 @@ class LayeredBook:
 
     def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
         return self._list.rates_at(provider, model, at, service_tier)
+
+    def own_rates_at(self, question: Question) -> Rates | None:
+        """The rates that a call is paid by, own ones in USD and discounts taken off; None where no price is known, or
+        where it does not go by rates."""
+        listed = self._list.rates_at(question.provider, question.model, question.at, question.service_tier)
+        holding = self.holding(question)
+        if holding is None:
+            return listed
+        definition = holding.definition
+        exchange = self._own.exchange_rate(definition.currency, question.at)
+        if exchange is None or definition.hourly is not None:
+            return None
+        if definition.rates is not None:
+            return rates_in_usd(definition, exchange, version_of(definition, exchange))
+        return None if listed is None else discounted(listed, definition)
 
     def context_window(self, provider: str, model: str) -> int | None:
         return self._list.context_window(provider, model)

@@ -132,6 +132,13 @@ def factor_of(price: PriceOverridden) -> Decimal:
     return _EXACT.divide(Decimal(100) - (price.discount_percent or Decimal(0)), Decimal(100))
 
 
+def discounted(listed: Rates, price: PriceOverridden) -> Rates:
+    """The rates of the list less a discount."""
+    factor = factor_of(price)
+    rates = {name: rate.times(factor) for name, rate in listed.known()}
+    return rates_of(f"{listed.version}+own/{price.price_id}", rates, listed.least_audio_ms)
+
+
 def version_of(price: PriceOverridden, exchange: ExchangeRate) -> str:
     """`own/<price id>`, and the date of the exchange rate where one was used."""
     own = f"own/{price.price_id}"
