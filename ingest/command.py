@@ -19,7 +19,10 @@ OWNERS = {
     "migrate": ("warehouse", "bring the warehouse's tables up to date"),
     "replay": ("warehouse", "rebuild an empty warehouse from the log and compare it with the present one"),
     "letters": ("warehouse", "list, show, put right, replay and dismiss records that nobody could use"),
-    "reconcile": ("warehouse", "compare calls, rollups and the log; exit 1 on a difference"),
+    "reconcile": (
+        "warehouse",
+        "compare calls, rollups, budgets, the log and providers' invoices; exit 1 on a difference",
+    ),
 }
 
 

@@ -17,11 +17,10 @@ import typer
 from ingest.clock import SystemClock
 from ingest.environ import Environ, process_environ
 from ingest.errors import SpendstreamError
-from ingest.kafka.admin import cluster_id, create_topics, wait_for_broker
-from ingest.kafka.follower import KafkaFollower
+from ingest.kafka.admin import create_topics, wait_for_broker
 from ingest.orphans import stop_with_parent
-from ingest.topics import TOPICS, TopicName
-from warehouse import audit, migrations, positions, reconciliation, service
+from ingest.topics import TOPICS
+from warehouse import migrations, positions, reconcile_command, service
 from warehouse.client import Client, create_client
 from warehouse.deadletters import command as letters_command
 from warehouse.replay import command as replay_command
@@ -82,22 +81,6 @@ def migrate() -> None:
 
 
 @app.command()
-def reconcile(
-    log: Annotated[
-        bool, typer.Option("--log", help="Also read llm.costs again and compare every call with it.")
-    ] = False,
-) -> None:
-    """Compare the calls, the rollup and the log; exit 1 on a difference."""
-    with _client() as client:
-        found = reconciliation.reconcile(client)
-        print(reconciliation.render(found))
-        agrees = found.agrees
-        if log:
-            agrees &= asyncio.run(_audit(Environ(process_environ()).kafka(), client))
-    raise SystemExit(0 if agrees else 1)
-
-
-@app.command()
 def load(
     member: Annotated[
         str, typer.Option(help="This process's name among those that load; the same after a restart.")
@@ -118,6 +101,13 @@ def forget_positions() -> None:
     print("the next start of the worker reads every topic from its beginning")
 
 
+reconcile_command.register(
+    app,
+    reconcile_command.Settings(
+        kafka=lambda: Environ(process_environ()).kafka(),
+        clickhouse=lambda: Environ(process_environ()).clickhouse(),
+    ),
+)
 replay_command.register(
     app,
     replay_command.Settings(
@@ -155,16 +145,6 @@ async def _load(settings: service.LoadingSettings) -> None:
     )
     await create_topics(settings.kafka, TOPICS)
     await service.load(settings, SystemClock())
-
-
-async def _audit(kafka: str, client: Client) -> bool:
-    """Print how the warehouse's calls compare with the log; whether they are the same."""
-    stored = positions.StoredPositions(client, await cluster_id(kafka), TopicName.COSTS).stored()
-    follower = KafkaFollower(kafka, TopicName.COSTS, "spendstream-audit")
-    totals = await audit.read_log(follower, {partition: mark.position for partition, mark in stored.items()})
-    wrong = await asyncio.to_thread(lambda: list(audit.compare(client, totals)))
-    print(audit.render(totals, wrong))
-    return not wrong
 
 
 @contextmanager

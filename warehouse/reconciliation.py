@@ -1,4 +1,4 @@
-"""Does everything agree? The calls with themselves and with the rollup; and how far has the log been read?
+"""Does everything agree? The calls with themselves, with the rollup and with the budgets; and how far has the log been read?
 
 The calls are the reference. A call belongs in one place, so that an id that stands in two teams or hours was counted
 twice, and every sum of the rollup must be the sum of its calls. `warehouse.audit` compares the calls with the log itself.
@@ -8,10 +8,18 @@ Hours that change right now are looked at apart: the rollup follows within secon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from warehouse.balances.asking import check_balances
+from warehouse.balances.checking import (
+    Balances,
+    Standing,
+    as_json as balances_as_json,
+    render as render_balances,
+)
 from warehouse.client import Client
 from warehouse.rollup import Difference, Rollup
 
@@ -69,10 +77,11 @@ class Reconciliation:
     moving: Sequence[Difference]
     doubled: Sequence[DoubledCall]
     positions: Sequence[PartitionPosition]
+    balances: Balances = field(default_factory=Balances)
 
     @property
     def agrees(self) -> bool:
-        return not (self.differences or self.doubled)
+        return not (self.differences or self.doubled) and self.balances.agrees
 
 
 def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
@@ -90,6 +99,7 @@ def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
         moving=moving,
         doubled=_doubled(client),
         positions=_positions(client),
+        balances=check_balances(client, settled),
     )
 
 
@@ -153,7 +163,7 @@ def render(found: Reconciliation) -> str:
         f"{p.dead_letters:>14,}"
         for p in found.positions
     ]
-    lines += ["", *_faults(found)]
+    lines += ["", *render_balances(found.balances), "", *_faults(found)]
     return "\n".join(lines)
 
 
@@ -164,11 +174,48 @@ def _faults(found: Reconciliation) -> list[str]:
         for d in found.differences
     ]
     lines += [f"DOUBLED  call {d.call_id} stands in {' and in '.join(d.places)}" for d in found.doubled]
+    findings = len(lines) + len(found.balances.of(Standing.DIFFERS))
     if found.moving:
         lines.append(f"{len(found.moving)} hours still change; their rollup follows within seconds")
-    lines.append("everything agrees" if found.agrees else f"{len(lines)} findings")
+    lines.append("everything agrees" if found.agrees else f"{findings} findings")
     return lines
 
 
 def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
+
+
+def as_json(found: Reconciliation) -> dict[str, Any]:
+    """The findings for machines: amounts are texts with 12 places, instants RFC 3339."""
+    return {
+        "agrees": found.agrees,
+        "calls": {"calls": found.calls.calls, "cost_usd": f"{found.calls.cost_usd:.12f}"},
+        "rollup": {"calls": found.rollup.calls, "cost_usd": f"{found.rollup.cost_usd:.12f}"},
+        "rollup_differences": [_difference(one) for one in found.differences],
+        "rollup_moving": [_difference(one) for one in found.moving],
+        "doubled": [{"call_id": one.call_id, "places": list(one.places)} for one in found.doubled],
+        "balances": balances_as_json(found.balances),
+        "positions": [
+            {
+                "log": p.log,
+                "topic": p.topic,
+                "partition": p.partition,
+                "position": p.position,
+                "log_end": p.log_end,
+                "waiting": p.waiting,
+                "open_dead_letters": p.dead_letters,
+            }
+            for p in found.positions
+        ],
+    }
+
+
+def _difference(one: Difference) -> dict[str, Any]:
+    return {
+        "team": one.team,
+        "hour": one.hour.isoformat(),
+        "calls": one.calls,
+        "rolled_calls": one.rolled_calls,
+        "cost_usd": f"{one.cost_usd:.12f}",
+        "rolled_cost_usd": f"{one.rolled_cost_usd:.12f}",
+    }

@@ -11,13 +11,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ingest.errors import LogUnavailable
-from ingest.kafka.spans import KafkaSpanReader, spans
+from ingest.kafka.spans import KafkaSpanReader, everything, spans
 from ingest.log import Record
 
 _LARGEST_RECORD_BYTES = 1024 * 1024
 _TIMEOUT_S = 30.0
 _READ_S = 0.5
-_PORTION = 500
 
 
 class KafkaPlaces:
@@ -51,12 +50,8 @@ class KafkaPlaces:
 
     async def everything(self, topic: str) -> AsyncIterator[Record]:
         """Every record that `topic` holds now, each partition in order."""
-        ends = {number: span.end for number, span in (await spans(self._bootstrap, topic)).items()}
-        async with KafkaSpanReader(self._bootstrap, topic, ends, lambda _: {}, self._client_id) as reader:
-            while not await reader.is_done():
-                for records in (await reader.read(_PORTION, _READ_S)).values():
-                    for record in records:
-                        yield record
+        async for record in everything(self._bootstrap, topic, self._client_id):
+            yield record
 
     async def record_at(self, topic: str, partition: int, offset: int) -> Record | None:
         """The record that stands there; None where the log no longer holds it, or never did."""

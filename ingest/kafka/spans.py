@@ -6,7 +6,7 @@ The topic is not followed, and nobody who reads it as a group is disturbed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -18,6 +18,8 @@ from ingest.log import Positions, PositionSource, Record
 
 _START_S = 30.0
 _FETCH_WAIT_MS = 200
+_PORTION = 2000
+_READ_S = 0.5
 
 
 class Span(NamedTuple):
@@ -124,6 +126,16 @@ class KafkaSpanReader:
         # The position, not the last record's offset: compaction may have removed the records before the end.
         position: int = await self._consumer.position(partition)
         return position >= self._ends[partition.partition]
+
+
+async def everything(bootstrap: str, topic: str, client_id: str) -> AsyncIterator[Record]:
+    """Every record that `topic` holds now, each partition in order. Raises LogUnavailable."""
+    ends = {number: span.end for number, span in (await spans(bootstrap, topic)).items()}
+    async with KafkaSpanReader(bootstrap, topic, ends, lambda _: {}, client_id) as reader:
+        while not await reader.is_done():
+            for records in (await reader.read(_PORTION, _READ_S)).values():
+                for record in records:
+                    yield record
 
 
 def _consumer(bootstrap: str, client_id: str) -> AIOKafkaConsumer:

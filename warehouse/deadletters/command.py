@@ -23,6 +23,7 @@ from ingest.kafka.places import KafkaPlaces
 from warehouse.deadletters import display
 from warehouse.deadletters.book import Letter, LetterId, LetterState, parse_id
 from warehouse.deadletters.desk import Desk
+from warehouse.help_text import flowing
 
 HELP = """List, show, put right, replay and dismiss dead letters: records that nobody could use.
 
@@ -65,7 +66,7 @@ class _Office:
 
 def register(app: typer.Typer, settings: Settings) -> None:
     """Add the commands to `app`."""
-    letters = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+    letters = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=flowing(HELP))
     office = _Office(settings)
     _register_looking(letters, office)
     _register_fixing(letters, office)

@@ -23,6 +23,7 @@ from ingest.topics import TopicName
 from warehouse import migrations
 from warehouse.address import parse_address
 from warehouse.client import Client, create_client
+from warehouse.help_text import flowing
 from warehouse.replay import comparing, target
 from warehouse.replay.plan import REPLAYED, Plan, make_plan
 from warehouse.replay.run import Replayed, remaining, replay
@@ -55,7 +56,7 @@ class Settings:
 def register(app: typer.Typer, settings: Settings) -> None:
     """Add the command to `app`."""
 
-    @app.command("replay", help=HELP)
+    @app.command("replay", help=flowing(HELP))
     def replay_command(
         into: Annotated[
             str, typer.Option(metavar="DATABASE", help="The database to fill; it is made if it is not there.")
