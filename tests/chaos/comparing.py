@@ -159,13 +159,13 @@ def balances_of_calls(log: LogBooks) -> dict[Balance, Decimal]:
 def _budget_faults(books: Books) -> Iterator[Fault]:
     log = books.log
     expected = balances_of_calls(log)
-    for name, found in (("the charges", log.charged()), ("the ledger", log.balances)):
+    for name, found in (("the charges come", log.charged()), ("the ledger comes", log.balances)):
         for balance in sorted(expected.keys() | found.keys()):
             wanted, got = expected.get(balance, ZERO), found.get(balance, ZERO)
             if wanted != got and not (
-                name == "the ledger" and balance not in found and _is_old(log, balance)
+                name == "the ledger comes" and balance not in found and _is_old(log, balance)
             ):
-                told = f"{balance}: {name} come to {got}, the calls to {wanted}, which is {got - wanted} away"
+                told = f"{balance}: {name} to {got}, the calls to {wanted}, which is {got - wanted} away"
                 yield Fault(told, tuple(_charged_wrongly(log, balance)))
     for budget, answers in books.other.budgets.items():
         shown = {(answer["window_start"], Decimal(answer["spent"])) for answer in answers}
