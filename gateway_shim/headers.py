@@ -31,6 +31,10 @@ _NOT_SENT = _HOP_BY_HOP | frozenset(
         b"authorization",
         b"x-api-key",
         b"api-key",
+        # parts of a signature that is not ours
+        b"x-amz-content-sha256",
+        b"x-amz-date",
+        b"x-amz-security-token",
         b"x-goog-api-key",
         # answers are read on their way, so they are asked for as they are
         b"accept-encoding",

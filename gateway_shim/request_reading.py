@@ -18,6 +18,7 @@ class _Members(msgspec.Struct):
     model: Any = None
     stream: Any = None
     stream_options: Any = None
+    stream_format: Any = None
     max_tokens: Any = None
     max_completion_tokens: Any = None
     max_output_tokens: Any = None
@@ -49,7 +50,9 @@ def read_request(body: bytes, format: Format | None) -> Asked:
         what = "is empty" if not body else f"is no JSON object: {reason}"
         raise Rejected(Fault.BAD_BODY, f"the request body {what}") from None
     model = read.model if isinstance(read.model, str) else ""
-    return Asked(model=model, is_stream=read.stream is True, body=_as_mapping(read))
+    return Asked(
+        model=model, is_stream=read.stream is True or read.stream_format == "sse", body=_as_mapping(read)
+    )
 
 
 def asked_tier(asked: Asked) -> str:

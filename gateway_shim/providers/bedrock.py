@@ -1,7 +1,7 @@
 """Amazon Bedrock's runtime with API keys (bearer): Converse, InvokeModel, and its OpenAI-compatible chat endpoint.
 
 The model stands in the path, percent-encoded: an id, an inference profile (`us.anthropic.…`) or an ARN of either.
-Requests that are signed (SigV4) cannot pass, since a signature holds for the host that it was made for.
+A request may also be signed (SigV4) with the caller's key as access key id and any secret; it goes on with our key.
 """
 
 from __future__ import annotations

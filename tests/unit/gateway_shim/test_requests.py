@@ -22,6 +22,8 @@ from ingest.attribution import Attribution
 from ingest.environ import Environ
 from ingest.events.governance import KeyIssued
 
+SIGNED = b"AWS4-HMAC-SHA256 Credential=sk-spend-k_1-2/20261124/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0"
+
 
 @pytest.mark.parametrize(
     ("headers", "query", "key"),
@@ -29,6 +31,7 @@ from ingest.events.governance import KeyIssued
         ({b"authorization": b"Bearer k"}, b"", b"k"),
         ({b"authorization": b"bearer  k "}, b"", b"k"),
         ({b"authorization": b"Basic k"}, b"", b""),
+        ({b"authorization": SIGNED}, b"", b"sk-spend-k_1-2"),
         ({b"x-api-key": b"k"}, b"", b"k"),
         ({b"x-goog-api-key": b"k"}, b"key=other", b"k"),
         ({b"api-key": b"k"}, b"", b"k"),
