@@ -57,6 +57,8 @@ class GenaiPriceBook:
         self.listed = listed or shipped_list()
         self.version = list_version() if listed is None else version_of(listed)
         self._providers: Mapping[str, ListedProvider] = {one.id: one for one in self.listed.providers}
+        self._aliases = [entry for entry in self.listed.supplement if entry.same_as]
+        self._entries = [entry for entry in self.listed.supplement if not entry.same_as]
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     def price_at(self, question: Question) -> CompiledPrice | None:
@@ -81,7 +83,10 @@ class GenaiPriceBook:
 
     def _find(self, provider: str, model: str, at: datetime, tier: str) -> CompiledPrice | None:
         """Find the price, and keep it with the time for which it holds."""
-        found = self._found(price_name(provider), model)
+        home = price_name(provider)
+        aliases = [one for one in self._aliases if one.is_for(home, model.lower())]
+        alias = next((one for one in aliases if one.since <= at), None)
+        found = self._found(home, alias.same_as if alias else model)
         rates = found.standard(at)
         price = None
         if rates is not None:
@@ -89,7 +94,7 @@ class GenaiPriceBook:
                 rates = found.in_tier(rates, at, tier)
             least = found.model.least_audio_ms if found.model else 0
             price = CompiledPrice(rates_of(self.version, rates, least))
-        turns = found.turns(at)
+        turns = found.turns(at) + [one.since for one in aliases]
         if len(self._kept) >= _MOST_REMEMBERED:
             self._kept.clear()  # models are named by callers: there is no end of them
         self._kept[provider, model, tier] = _Kept(
@@ -102,7 +107,7 @@ class GenaiPriceBook:
     def _found(self, home: str, model: str) -> _Found:
         found = find_model(self._providers, home, model)
         name = found[1].id.lower() if found else model.lower()
-        entries = [entry for entry in self.listed.supplement if entry.is_for(home, name)]
+        entries = [entry for entry in self._entries if entry.is_for(home, name)]
         if found is None:
             return _Found(None, False, tuple(entries))
         owner, listed = found

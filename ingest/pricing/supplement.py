@@ -8,7 +8,7 @@ those of OpenAI), is no price of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
@@ -24,7 +24,7 @@ _SCALED = frozenset(found.name for found in CLASSES if found.kind in (Kind.TOKEN
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One price that the list lacks. Exactly one of `rates`, `factor` and `follows` says what it is."""
+    """One price that the list lacks. Exactly one of `rates`, `factor`, `follows` and `same_as` says what it is."""
 
     provider: str
     """The list's id of the provider that is called."""
@@ -47,6 +47,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """With `factor`: classes that keep their standard rate."""
     follows: bool = False
     """For a tier: that of the provider whose model it is."""
+    same_as: str = ""
+    """`models` are names as asked for, which mean this model of the list and not the one that the list takes them for."""
     note: str = ""
 
     def is_for(self, provider: str, model: str) -> bool:
@@ -103,10 +105,10 @@ def _check(entry: Entry) -> None:
         re.compile(entry.models)
     except re.error as reason:
         raise InvalidInput(f"{name} has no regular expression: {reason}") from None
-    said: Sequence[bool] = (entry.rates is not None, entry.factor is not None, entry.follows)
+    said = (entry.rates is not None, entry.factor is not None, entry.follows, bool(entry.same_as))
     if sum(said) != 1:
-        raise InvalidInput(f"{name} needs exactly one of rates, factor and follows")
-    if entry.rates is None and not entry.tier:
+        raise InvalidInput(f"{name} needs exactly one of rates, factor, follows and same_as")
+    if entry.rates is None and not entry.same_as and not entry.tier:
         raise InvalidInput(f"{name} has a factor, which is for a tier, and names no tier")
     if entry.factor is not None and not 0 < entry.factor < 100:
         raise InvalidInput(f"{name} has the factor {entry.factor}; it must be above 0 and below 100")

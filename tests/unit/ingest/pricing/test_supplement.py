@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -95,6 +95,9 @@ def test_the_list_goes_before_the_supplement() -> None:
         ("azure", "gpt-4.1", "priority", "1.75", "1.75"),
         ("azure", "gpt-5", "flex", "0.5", "0.5"),
         ("openai", "gpt-6-astra", "ultrafast", "6", "6"),
+        ("bedrock", "amazon.nova-pro-v1:0", "flex", "0.5", "0.5"),
+        ("bedrock", "amazon.nova-pro-v1:0", "priority", "1.75", "1.75"),
+        ("xai", "grok-4.7", "batch", "0.8", "0.8"),
     ],
 )
 def test_tiers_that_the_list_does_not_price(
@@ -120,6 +123,22 @@ def test_another_providers_model_is_not_billed_at_its_own_tools_fees() -> None:
     assert amount(rates("openai", "gpt-4.1").web_search) == 10
 
 
+def test_a_name_that_has_moved_on_costs_what_the_model_costs_that_it_means() -> None:
+    """mistral-large-latest: $2 until the model of December 2025, $0.50 since."""
+    day = datetime(2025, 12, 2, tzinfo=UTC)
+    assert amount(rates("mistral", "mistral-large-latest", at=day - timedelta(seconds=1)).input) == 2
+    assert amount(rates("mistral", "mistral-large-latest", at=day).input) == Decimal("0.5")
+    assert amount(rates("mistral", "mistral-large-latest", "batch").input) == Decimal("0.25")
+    assert amount(rates("mistral", "mistral-large-2411").input) == 2
+
+
+def test_every_name_that_has_moved_on_means_a_model_of_the_list() -> None:
+    for entry in shipped_entries():
+        if entry.same_as:
+            assert PLAIN.rates_at(entry.provider, entry.same_as, NOW) is not None
+            assert PLAIN.rates_at(entry.provider, entry.models, NOW) is not None
+
+
 def test_newer_entries_take_over_on_their_day() -> None:
     """Container sessions: $30 for 1,000 until 1 June 2026, then by the minute, at least 5 of 20."""
     last = datetime(2026, 6, 1, 23, 59, 59, 999999, tzinfo=UTC)
@@ -129,7 +148,7 @@ def test_newer_entries_take_over_on_their_day() -> None:
     assert amount(rates("openai", "gpt-5", at=last).code_execution) == 30  # not what was remembered last
 
 
-def test_without_a_tier_only_fees_of_tools_differ_from_the_plain_list() -> None:
+def test_without_a_tier_only_fees_of_tools_and_audio_are_added_to_the_list() -> None:
     compared = 0
     for provider in shipped_providers():
         for model in provider.models:
@@ -139,7 +158,10 @@ def test_without_a_tier_only_fees_of_tools_differ_from_the_plain_list() -> None:
                 continue  # an id that is no name by which the model is found
             known = dict(plain.known())
             added = {name for name, rate in ours.known() if rate != known.get(name)}
-            assert added <= {"web_search", "file_search", "code_execution"}, model.id
+            tools = {"web_search", "file_search", "code_execution"}
+            assert added <= tools | ({"audio_input", "audio_output"} if "audio" in model.id else set()), (
+                model.id
+            )
             assert all(getattr(ours, name) == rate for name, rate in known.items()), model.id
             compared += 1
     assert compared > 2000
@@ -148,7 +170,7 @@ def test_without_a_tier_only_fees_of_tools_differ_from_the_plain_list() -> None:
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("", "exactly one of rates, factor and follows"),
+        ("", "exactly one of rates, factor, follows and same_as"),
         ('factor = "0.5"', "names no tier"),
         ('tier = "flex"\nfactor = "0"', "must be above 0"),
         ('tier = "flex"\nfactor = "0.5"\nfollows = true', "exactly one"),
