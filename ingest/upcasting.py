@@ -3,6 +3,9 @@
 A field that is added with a default needs no new version. Whatever changes what is written (a name, a unit, a meaning)
 gets one: the class's number grows by one, and a step is added here. A step is never changed or removed afterwards, and
 works on plain JSON, not on today's classes. The golden files of each version stay, pinned by their digest.
+
+Steps are taken where an event is decoded (`ingest.codec`), by every reader alike; what stands on the log is never
+rewritten, and neither are rows that were made of old events: `spendstream replay` makes them anew.
 """
 
 from __future__ import annotations
@@ -41,8 +44,13 @@ def current_version(name: str) -> int:
 
 
 def upcast(name: str, version: int, data: bytes | msgspec.Raw) -> bytes:
-    """`data` of `version`, as the current version writes it. Raises msgspec.DecodeError for what is no JSON object."""
+    """`data` of `version`, as the current version writes it. Raises msgspec.DecodeError for what is no JSON object, or none
+    of that version's shape."""
     value = _OBJECT.decode(data)
-    for step in _STEPS.get(name, ())[version - 1 :]:
-        value = step(value)
+    try:
+        for step in _STEPS.get(name, ())[version - 1 :]:
+            value = step(value)
+    except (AttributeError, LookupError, TypeError, ValueError) as reason:
+        # A step may trust the shape of its version; what only claims to be of it must not end the reader.
+        raise msgspec.ValidationError(f"data is not of version {version} ({reason})") from None
     return msgspec.json.encode(value)
