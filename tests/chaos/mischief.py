@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -17,8 +18,10 @@ from aiokafka.errors import KafkaError
 
 from ingest.clock import Clock
 from ingest.topics import PARTITIONS, TopicName
+from tests.chaos.correcting import Priced, correction, correction_record
 from tests.chaos.garbage import garbage, is_garbage
 from tests.chaos.inventing import Invented, ahead, around_months_end, late, very_late
+from tests.chaos.other_books import Asking
 from tests.chaos.people import TEAMS, Admin, People
 
 _LONGEST_RANGE = 200
@@ -32,6 +35,7 @@ class Mischief:
         self,
         kafka: str,
         admin: Admin,
+        asking: Asking,
         gateways: tuple[str, ...],
         people: People,
         seed: int,
@@ -39,6 +43,7 @@ class Mischief:
     ) -> None:
         self._kafka = kafka
         self._admin = admin
+        self._asking = asking
         self._gateways = gateways
         self._people = people
         self._rng = random.Random(f"{seed}/mischief")
@@ -59,6 +64,7 @@ class Mischief:
             ("months changing in a batch", self._change_months),
             ("garbage on llm.calls", lambda: self._send_garbage(TopicName.CALLS)),
             ("garbage on llm.costs", lambda: self._send_garbage(TopicName.COSTS)),
+            ("costs corrected", self._correct),
             ("budget reset", self._reset),
         ]
         while not stop.is_set():
@@ -137,6 +143,26 @@ class Mischief:
         made = [garbage(self._rng, self._count + n, topic, good, now) for n in range(4)]
         self._count += len(made)
         await self._publish([(topic, self._rng.randrange(PARTITIONS), key, value) for key, value in made])
+
+    async def _correct(self) -> None:
+        """Of some made-up calls that are in the warehouse: once, and now and then the same correction again."""
+        some = self._rng.sample(sorted(self.invented), min(8, len(self.invented)))
+        names = ", ".join(f"'{call_id}'" for call_id in some)
+        known = await self._asking.rows(
+            f"SELECT call_id, cost_usd, version FROM calls WHERE call_id IN ({names or repr('')})"
+        )
+        now = self._clock.now()
+        made = [
+            correction(
+                self._rng,
+                self.invented[row["call_id"]].finished,
+                Priced(Decimal(row["cost_usd"]), int(row["version"])),
+                now,
+            )
+            for row in known
+        ]
+        records = [(TopicName.COSTS, None, r.key.encode(), r.value) for r in map(correction_record, made)]
+        await self._publish([*records, *self._rng.sample(records, len(records) // 2)])
 
     async def _reset(self) -> None:
         budget = self._rng.choice(self._people.resettable)

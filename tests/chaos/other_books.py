@@ -55,6 +55,10 @@ class OtherBooks:
     """What each gateway's admin API says about each budget."""
 
 
+class WarehouseSays(aiohttp.ClientError):
+    """An answer that is none: what comes while it starts, or because of a fault of ours."""
+
+
 class ProviderBooks:
     """The providers' list, read on while the run goes on, since they keep only the newest calls."""
 
@@ -100,7 +104,7 @@ class Asking:
         async with self._session.get(self._stack.url("warehouse"), params=settings) as answer:
             text = await answer.text()
             if answer.status != 200:
-                raise AssertionError(f"the warehouse refuses {sql!r}: {text}")
+                raise WarehouseSays(f"{answer.status} to {sql!r}: {text}")
         return [json.loads(line) for line in text.splitlines()]
 
     async def count(self) -> int:

@@ -50,10 +50,10 @@ class ChaosRun:
         seed = settings.seed
         self._people = people
         self._load = Load(stack.url, GATEWAYS, people.keys, seed, clock)
-        self._mischief = Mischief(stack.kafka, admin, GATEWAYS, people, seed, clock)
+        self._asking = Asking(stack, session, admin)
+        self._mischief = Mischief(stack.kafka, admin, self._asking, GATEWAYS, people, seed, clock)
         self._reaper = Reaper(stack, clock)
         self._provider = ProviderBooks(stack, session)
-        self._asking = Asking(stack, session, admin)
         self._result = Result(seed, settings.seconds)
         self._serving: Serving | None = None
         self._wall = (0.0, 0.0)
