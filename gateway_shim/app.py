@@ -23,6 +23,7 @@ from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
 from gateway_shim.parts import InFlight, Parts
 from gateway_shim.prices import GatewayPrices
+from gateway_shim.progress import Progress
 from gateway_shim.proxy import Proxy
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
@@ -82,7 +83,7 @@ def create_app(
     api = FastAPI(
         title="Spendstream gateway",
         version="1",
-        description="Teams, keys and budgets. Calls to providers go to /openai, /anthropic, /mistral, /gemini, others by setting, or /v1.",
+        description="Teams, keys, budgets and prices. Calls to providers go to /openai, /anthropic, /mistral, /gemini, others by setting, or /v1.",
         docs_url=None,
         redoc_url=None,
         lifespan=running.lifespan,
@@ -99,6 +100,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
     metrics.in_flight.set_function(lambda: in_flight.count)
     prices = GatewayPrices(registry.directory, PriceLists(shipped_list()))
     own, left = take_over(settings.home / "spool", new_id(), settings.spool_max_bytes)
+    recorder = Recorder(own, left, clock, metrics)
     return Parts(
         settings=settings,
         clock=clock,
@@ -108,7 +110,8 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
         states=states,
         governance_fold=governance_fold(registry, metrics),
         states_fold=states_fold(states, metrics, clock),
-        recorder=Recorder(own, left, clock, metrics),
+        recorder=recorder,
+        progress=Progress(recorder),
         upstream=Upstream(settings.upstream_timeout_s, settings.upstream_connect_timeout_s),
         routes=Routes(settings.upstreams),
         prices=prices,
@@ -141,6 +144,8 @@ class _Running:
         async with self._parts.upstream:
             background = asyncio.create_task(self._with_log())
             background.add_done_callback(self._tell_if_failed)
+            noting = asyncio.create_task(self._parts.progress.run())
+            noting.add_done_callback(self._tell_if_failed)
             _tune_garbage_collection()
             try:
                 yield
@@ -150,7 +155,8 @@ class _Running:
                 if self._parts.is_log_connected:
                     await self._parts.recorder.flush(_FLUSH_S)
                 background.cancel()
-                await asyncio.gather(background, return_exceptions=True)
+                noting.cancel()
+                await asyncio.gather(background, noting, return_exceptions=True)
                 self._parts.estimator.close()
                 self._parts.recorder.close()
 

@@ -18,8 +18,11 @@ from gateway_shim.error_words import error_word
 from gateway_shim.estimate import Estimate, Estimator
 from gateway_shim.headers import CALL_ID_HEADER, sent_back
 from gateway_shim.incoming import FAILURES, Incoming, Outbound
+from gateway_shim.kept_text import KeptText
+from gateway_shim.progress import LOST, Progress
 from gateway_shim.rejection import Fault, Rejected
 from gateway_shim.settlement import NOTHING, Settled, Unsettled, settle, settle_at_once, stream_outcome
+from gateway_shim.tokenizer import tokens_of
 from ingest.clock import Clock
 from ingest.events.calls import Call, CallFinished, Outcome
 
@@ -39,6 +42,7 @@ class Bookkeeping:
     clock: Clock
     estimator: Estimator
     drains: Drains
+    progress: Progress
     record: Callable[[CallFinished], None]
 
 
@@ -53,6 +57,7 @@ class Exchange:
         self._on_abort = books.drains.policy.of(call.provider, call.is_stream)
         self._incoming = Incoming(outbound, books.clock, self._on_abort is OnAbort.DRAIN)
         self._is_recorded = False
+        self._request_tokens: int | None = None
 
     async def run(self, receive: asgi.Receive, send: asgi.Send) -> None:
         """Until the call has ended, one way or another. Raises Rejected where the caller is to get an error of ours."""
@@ -106,6 +111,7 @@ class Exchange:
         if out.withholds_usage:
             headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
         await asgi.start(send, response.status, headers)
+        self._books.progress.begin(self)
         try:
             async for chunk in response.content.iter_any():
                 passing = incoming.take(chunk)
@@ -163,6 +169,20 @@ class Exchange:
             return await incoming.read_on(_USAGE_FOLLOWS_S)
         return "cancelled"
 
+    async def so_far(self) -> CallFinished | None:
+        """What would be on the record if this process ended now. The text counts by its length."""
+        answer = self._incoming.answer
+        settled = settle(self._out.format, Outcome.ABORTED, answer, self._out.body)
+        if isinstance(settled, Unsettled):
+            if not settled.has_input and self._request_tokens is None:
+                counted = await self._books.estimator.estimate(self._model, self._out.body, KeptText())
+                self._request_tokens = counted.input_tokens
+            produced = tokens_of(answer.text.uncovered_bytes)
+            settled = settled.with_estimate(Estimate(self._request_tokens or 0, produced))
+        if self._is_recorded or settled.usage is None:
+            return None
+        return self._record_of(settled, Outcome.ABORTED, None, LOST)
+
     async def _finish(self, outcome: Outcome, status: int | None = None, error_type: str = "") -> None:
         """Write the call's end down; only the first word counts."""
         if self._is_recorded:
@@ -173,34 +193,40 @@ class Exchange:
         self._write_down(settled, outcome, status, error_type)
 
     async def _estimate(self, unsettled: Unsettled) -> Estimate:
-        answer = self._incoming.answer
         request = None if unsettled.has_input else self._out.body
-        model = answer.model or self._out.call.model
-        return await self._books.estimator.estimate(model, request, answer.text)
+        return await self._books.estimator.estimate(self._model, request, self._incoming.answer.text)
+
+    @property
+    def _model(self) -> str:
+        return self._incoming.answer.model or self._out.call.model
 
     def _write_down(self, settled: Settled, outcome: Outcome, status: int | None, error_type: str) -> None:
         self._is_recorded = True
+        self._books.progress.end(self)
+        self._books.record(self._record_of(settled, outcome, status, error_type))
+
+    def _record_of(
+        self, settled: Settled, outcome: Outcome, status: int | None, error_type: str
+    ) -> CallFinished:
         out, incoming, clock = self._out, self._incoming, self._books.clock
         answer = incoming.answer
         if status is None:
             status = incoming.response.status if incoming.response is not None else 0
         first_byte = incoming.first_byte
-        self._books.record(
-            CallFinished(
-                call=out.call,
-                finished_at=clock.now(),
-                outcome=outcome,
-                http_status=status,
-                latency_ms=self._milliseconds(clock.monotonic()),
-                ttft_ms=None if first_byte is None else self._milliseconds(first_byte),
-                usage=settled.usage,
-                is_estimated=settled.is_estimated,
-                response_model=answer.model[:_MAX_TEXT],
-                response_id=answer.response_id[:_MAX_TEXT],
-                service_tier=(answer.service_tier or out.service_tier)[:_MAX_TEXT],
-                provider_cost_usd=answer.cost_usd,
-                error_type=(error_type or answer.error_type)[:_MAX_TEXT],
-            )
+        return CallFinished(
+            call=out.call,
+            finished_at=clock.now(),
+            outcome=outcome,
+            http_status=status,
+            latency_ms=self._milliseconds(clock.monotonic()),
+            ttft_ms=None if first_byte is None else self._milliseconds(first_byte),
+            usage=settled.usage,
+            is_estimated=settled.is_estimated,
+            response_model=answer.model[:_MAX_TEXT],
+            response_id=answer.response_id[:_MAX_TEXT],
+            service_tier=(answer.service_tier or out.service_tier)[:_MAX_TEXT],
+            provider_cost_usd=answer.cost_usd,
+            error_type=(error_type or answer.error_type)[:_MAX_TEXT],
         )
 
     def _milliseconds(self, moment: float) -> int:

@@ -13,6 +13,7 @@ from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
 from gateway_shim.metrics import GatewayMetrics
 from gateway_shim.prices import GatewayPrices
+from gateway_shim.progress import Progress
 from gateway_shim.recorder import Recorder
 from gateway_shim.registry import Registry
 from gateway_shim.routing import Routes
@@ -70,6 +71,7 @@ class Parts:
     in_flight: InFlight
     drains: Drains
     estimator: Estimator
+    progress: Progress
     is_log_connected: bool = False
     """Whether the log answered once; that it answers now is the recorder's business."""
 

@@ -38,7 +38,7 @@ class Proxy:
         self._fallback = fallback
         self._rejected = parts.metrics.rejected
         self._in_flight = parts.in_flight
-        self._books = Bookkeeping(parts.clock, parts.estimator, parts.drains, self._record)
+        self._books = Bookkeeping(parts.clock, parts.estimator, parts.drains, parts.progress, self._record)
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":

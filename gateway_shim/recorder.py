@@ -5,7 +5,7 @@ when `started` or `finished` returns. One background task sends what is in the s
 once the log has confirmed. If the disk takes nothing more, events wait in memory, up to a limit; above half of that
 limit no new call is accepted, so that those on their way can still be recorded.
 
-What an earlier process of this home has left goes first. Then every partition is told that it has gone
+What an earlier process of this home has left goes first, and what it had noted of streams that it did not end. Then every partition is told that it has gone
 (`GatewayRetired`): calls of it that are open there were never finished, since everything it had recorded stands before.
 """
 
@@ -24,6 +24,7 @@ from ingest.codec import encode_event
 from ingest.errors import LogUnavailable
 from ingest.events.calls import Call, CallFinished, CallStarted, GatewayRetired
 from ingest.log import EventPublisher, Outgoing, PartitionPublisher
+from ingest.notes import Notes, read_notes
 from ingest.spool import Spool, SpoolFull
 from ingest.topics import TopicName
 
@@ -31,6 +32,8 @@ _LOG = logging.getLogger(__name__)
 _LEAST_RETRY_S, _MOST_RETRY_S = 0.1, 2.0
 _BATCH = 500
 MEMORY_RECORDS = 20_000
+
+_NOTES = "progress"
 
 _PACK = msgspec.msgpack.Encoder()
 _UNPACK = msgspec.msgpack.Decoder(Outgoing)
@@ -62,6 +65,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._open: set[str] = set()
+        self._notes = Notes(spool.folder / _NOTES)
         self.is_troubled = False
         """Whether the log refused the last attempt; records wait in the spool."""
         metrics.spool_bytes.set_function(lambda: self.pending_bytes)
@@ -100,13 +104,22 @@ class Recorder:
         """Write down how a call ended."""
         if self._record(finished, finished.call, "finished"):
             self._open.discard(finished.call.call_id)
+            self._strike(finished.call.call_id)
+
+    def note(self, so_far: Sequence[CallFinished]) -> None:
+        """Note how calls would end if this process ended now, in place of earlier notes. Raises OSError."""
+        self._notes.write(
+            {one.call.call_id: _PACK.encode(self._outgoing(one, one.call, "finished")) for one in so_far}
+        )
 
     async def run(self, publisher: PartitionPublisher) -> None:
         """Send without an end. What a cancelled run has not sent stays in the spool."""
         while self._leftovers:
             spool = self._leftovers[0]
             count = await self._drain(spool, publisher)
+            await self._publish_notes(spool, publisher)
             await self._retire(source_of(spool.folder.name), publisher)
+            Notes(spool.folder / _NOTES).close()
             self._leftovers.pop(0).close()
             _LOG.info("an earlier process had left %d records in its spool; they are on the log", count)
         while True:
@@ -136,9 +149,17 @@ class Recorder:
             _LOG.warning(
                 "%d calls stay open: the next start tells the log that nobody saw their end", len(self._open)
             )
+        else:
+            self._notes.close()
         self._spool.close(keep=bool(self._open))
 
-    def _record(self, event: CallStarted | CallFinished, call: Call, what: str) -> bool:
+    def _strike(self, call_id: str) -> None:
+        try:
+            self._notes.strike(call_id)
+        except OSError as reason:  # then the end is there twice after a kill, which readers recognise
+            _LOG.warning("a note cannot be struck out: %s", reason)
+
+    def _outgoing(self, event: CallStarted | CallFinished, call: Call, what: str) -> Outgoing:
         value = encode_event(
             event,
             id=f"{call.call_id}/{what}",
@@ -146,7 +167,10 @@ class Recorder:
             time=self._clock.now(),
             subject=call.who.team,
         )
-        record = Outgoing(TopicName.CALLS, call.who.team, value)
+        return Outgoing(TopicName.CALLS, call.who.team, value)
+
+    def _record(self, event: CallStarted | CallFinished, call: Call, what: str) -> bool:
+        record = self._outgoing(event, call, what)
         is_kept = (not self._memory and self._keep_on_disk(record)) or self._keep_in_memory(record)
         self._wake.set()
         return is_kept
@@ -176,6 +200,16 @@ class Recorder:
             spool.acknowledge(batch.end)
             count += len(batch.payloads)
         return count
+
+    async def _publish_notes(self, spool: Spool, publisher: EventPublisher) -> None:
+        """End the streams of a gateway that has gone by its last notes of them.
+
+        Of a call whose end it had recorded all the same, this is the second end that readers see: it has the first one's
+        id, and the first one counts.
+        """
+        notes = read_notes(spool.folder / _NOTES)
+        if notes:
+            await self._publish([_UNPACK.decode(note) for note in notes.values()], publisher)
 
     async def _retire(self, gateway: str, publisher: PartitionPublisher) -> None:
         """Say on every partition that this gateway has gone. Said twice it means the same."""

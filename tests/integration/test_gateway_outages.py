@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -36,7 +37,7 @@ from tests.fixtures.gateway import (
 from tests.fixtures.gateway_calls import BODY, CHAT, ask
 from tests.fixtures.kafka import shared_cache
 from tests.fixtures.processes import PROJECT_ROOT
-from tests.fixtures.providers import SimulatedProviders
+from tests.fixtures.providers import SimulatedProviders, simulate
 
 pytestmark = pytest.mark.integration
 
@@ -241,6 +242,42 @@ async def test_no_answered_call_is_lost_when_the_process_is_killed(
     for partition in log.values():
         for source in killed:
             _assert_retired_after_all_it_said(partition, source)
+
+
+def test_a_stream_of_a_killed_process_is_charged_for_what_was_seen_of_it(
+    tmp_path: Path, broker: EmbeddedBroker, simulated_providers: SimulatedProviders
+) -> None:
+    slow = simulate(chunks=5000, chunk_delay_s=0.005, output_tokens=20_000)
+    body = b'{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"Tell me all."}]}'
+    with gateway_process(tmp_path, broker.bootstrap, simulated_providers.base_url) as (url, process):
+        key = AdminClient(url, ADMIN_TOKEN).post("admin", "keys", body={"team": "streams"})["key"]
+        headers = {"authorization": f"Bearer {key}", **slow}
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{url}{CHAT}", body, headers), timeout=20
+        ) as said:
+            call_id = said.headers["x-spendstream-call-id"]
+            noted: list[Path] = []
+            deadline = time.monotonic() + DEADLINE_S
+            while not noted:
+                assert time.monotonic() < deadline, "nothing is noted"
+                said.read(1000)
+                noted = list((tmp_path / "spool").glob("*/progress"))
+            process.send_signal(signal.SIGKILL)
+            process.wait(DEADLINE_S)
+    with gateway_process(tmp_path, broker.bootstrap, simulated_providers.base_url):
+        _until_spools_are_sent(tmp_path)
+    log = asyncio.run(events_on(broker.bootstrap))
+    (finished,) = [
+        envelope.data
+        for partition in log.values()
+        for envelope in partition
+        if isinstance(envelope.data, CallFinished) and envelope.data.call.call_id == call_id
+    ]
+    assert (finished.outcome, finished.error_type, finished.is_estimated) == ("aborted", "gateway_lost", True)
+    assert finished.usage is not None
+    assert finished.usage.input_tokens > 4
+    assert 0 < finished.usage.output_tokens < 20_000
+    assert finished.response_model.startswith("gpt-4o")
 
 
 def _assert_retired_after_all_it_said(partition: list[Envelope], source: str) -> None:

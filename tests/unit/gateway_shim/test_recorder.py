@@ -22,6 +22,7 @@ from ingest.log import Outgoing
 from ingest.memory import MemoryLog
 from ingest.spool import Spool, take_over
 from ingest.topics import TopicName
+from ingest.usage import TokenUsage
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 pytestmark = pytest.mark.anyio
@@ -52,12 +53,15 @@ def take_over_in(root: Path, name: str) -> Recorder:
     return Recorder(*take_over(root, name, 10**6), FixedClock(NOW), GatewayMetrics())
 
 
-async def leave_behind(root: Path, name: str, log: MemoryLog | None, *calls: Call) -> None:
+async def leave_behind(
+    root: Path, name: str, log: MemoryLog | None, *calls: Call, noted: Sequence[CallFinished] = ()
+) -> None:
     """A gateway starts `calls`, sends that (with a `log`), and is killed: its lock is free, its folder stays."""
     spool, _ = take_over(root, name, 10**6)
     recorder = Recorder(spool, [], FixedClock(NOW), GatewayMetrics())
     for call in calls:
         recorder.started(call)
+    recorder.note(noted)
     if log is not None:
         task = asyncio.create_task(recorder.run(log))
         await recorder.flush(5)
@@ -221,6 +225,55 @@ async def test_two_gateways_on_one_home_leave_each_other_alone(tmp_path: Path) -
         one.finished(finished(call))
         await one.flush(5)
     assert on_the_log(log) == [f"{call.call_id}/started", f"{call.call_id}/finished"]
+
+
+async def test_streams_of_a_killed_gateway_end_by_what_it_had_noted(tmp_path: Path) -> None:
+    log = MemoryLog(partitions=1)
+    known, unknown = a_call(), a_call()
+    so_far = CallFinished(
+        known,
+        NOW,
+        Outcome.ABORTED,
+        200,
+        5,
+        usage=TokenUsage(input_tokens=3, output_tokens=4),
+        is_estimated=True,
+    )
+    await leave_behind(tmp_path, "dead", log, known, unknown, noted=[so_far])
+    async with running(recorder := take_over_in(tmp_path, "new"), log):
+        await recorder.flush(5)
+    *_, end, retired = [decode_event(record.value) for record in log.all_records(TopicName.CALLS)]
+    assert (end.id, end.source, end.data) == (f"{known.call_id}/finished", "gateway/dead", so_far)
+    assert retired.id == "gateway/dead/retired/0"
+    assert folders(tmp_path) == []
+
+
+async def test_the_end_of_a_stream_strikes_its_note_out(tmp_path: Path) -> None:
+    log = MemoryLog(partitions=1)
+    spool, _ = take_over(tmp_path, "dead", 10**6)
+    recorder = Recorder(spool, [], FixedClock(NOW), GatewayMetrics())
+    call = a_call()
+    recorder.started(call)
+    recorder.note([finished(call)])
+    recorder.note([finished(call)])
+    recorder.finished(finished(call))
+    spool.close(keep=True)
+    async with running(recorder := take_over_in(tmp_path, "new"), log):
+        await recorder.flush(5)
+    assert on_the_log(log) == [f"{call.call_id}/{what}" for what in ("started", "finished")] + [
+        "gateway/dead/retired/0"
+    ]
+
+
+async def test_notes_leave_no_trace_at_a_good_end(tmp_path: Path) -> None:
+    log, recorder = MemoryLog(), take_over_in(tmp_path, "own")
+    call = a_call()
+    async with running(recorder, log):
+        recorder.started(call)
+        recorder.note([finished(call)])
+        recorder.finished(finished(call))
+        await recorder.flush(5)
+    assert folders(tmp_path) == []
 
 
 async def test_a_successor_that_dies_before_it_said_so_is_followed_by_another(tmp_path: Path) -> None:
