@@ -136,7 +136,9 @@ def test_every_name_that_has_moved_on_means_a_model_of_the_list() -> None:
     for entry in shipped_entries():
         if entry.same_as:
             assert PLAIN.rates_at(entry.provider, entry.same_as, NOW) is not None
-            assert PLAIN.rates_at(entry.provider, entry.models, NOW) is not None
+            old_name = entry.models.partition("(")[0]
+            assert PLAIN.rates_at(entry.provider, old_name, NOW) is not None
+            assert BOOK.rates_at(entry.provider, old_name, NOW) == rates(entry.provider, entry.same_as)
 
 
 def test_newer_entries_take_over_on_their_day() -> None:
