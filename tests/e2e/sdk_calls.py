@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import boto3
 from anthropic import Anthropic
+from botocore.config import Config
 from google import genai
 from google.genai import types as genai_types
 from mistralai.client import Mistral
 from mistralai.client.models import UserMessage
-from openai import OpenAI
+from openai import AzureOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 ASK = "Explain what a ledger is, and why two of them never agree."
@@ -21,6 +25,7 @@ OPENAI_MODEL, ANTHROPIC_MODEL, MISTRAL_MODEL, GEMINI_MODEL = (
     "mistral-small-latest",
     "gemini-2.5-flash",
 )
+BEDROCK_MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,30 @@ class Clients:
         return OpenAI(base_url=f"{self.gateway}/v1", api_key=self.key, max_retries=0)
 
     @cached_property
+    def vllm(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.gateway}/vllm/v1", api_key=self.key, max_retries=0)
+
+    @cached_property
+    def azure(self) -> AzureOpenAI:
+        return AzureOpenAI(
+            azure_endpoint=f"{self.gateway}/azure",
+            api_key=self.key,
+            api_version="2024-10-21",
+            max_retries=0,
+        )
+
+    @cached_property
+    def bedrock(self) -> Any:
+        return boto3.client(
+            "bedrock-runtime",
+            region_name="us-east-1",
+            endpoint_url=f"{self.gateway}/bedrock",
+            aws_access_key_id=self.key,
+            aws_secret_access_key="unused",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    @cached_property
     def anthropic(self) -> Anthropic:
         return Anthropic(base_url=f"{self.gateway}/anthropic", api_key=self.key, max_retries=0)
 
@@ -53,7 +82,7 @@ class Clients:
 
     def close(self) -> None:
         """Close the connections of every SDK that was used."""
-        for name in ("openai", "routed", "anthropic", "gemini"):
+        for name in ("openai", "routed", "vllm", "azure", "bedrock", "anthropic", "gemini"):
             if name in self.__dict__:
                 getattr(self, name).close()
         if "mistral" in self.__dict__:
@@ -74,6 +103,49 @@ def _openai_calls(c: Clients) -> list[Callable[[], object]]:
         lambda: c.openai.responses.create(model="gpt-5-mini", input=ASK),
         lambda: list(c.openai.responses.create(model="gpt-5-mini", input=ASK, stream=True)),
         lambda: c.openai.embeddings.create(model="text-embedding-3-small", input=[ASK, "short"]),
+    ]
+
+
+def _media_calls(c: Clients) -> list[Callable[[], object]]:
+    def sound() -> tuple[str, io.BytesIO]:
+        return "a.mp3", io.BytesIO(bytes(5000))
+
+    return [
+        lambda: c.openai.images.generate(model="gpt-image-1", prompt=ASK),
+        lambda: list(c.openai.images.generate(model="gpt-image-1", prompt=ASK, stream=True)),
+        lambda: c.openai.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound()),
+        lambda: list(
+            c.openai.audio.transcriptions.create(model="gpt-4o-transcribe", file=sound(), stream=True)
+        ),
+        lambda: c.openai.audio.speech.create(model="tts-1", voice="alloy", input=ASK),
+    ]
+
+
+def _azure_calls(c: Clients) -> list[Callable[[], object]]:
+    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": ASK}]
+    return [
+        lambda: c.azure.chat.completions.create(model=OPENAI_MODEL, messages=said),
+        lambda: list(c.azure.chat.completions.create(model=OPENAI_MODEL, messages=said, stream=True)),
+        lambda: c.azure.embeddings.create(model="text-embedding-3-small", input=[ASK]),
+        lambda: c.routed.chat.completions.create(model=f"azure/{OPENAI_MODEL}", messages=said),
+    ]
+
+
+def _bedrock_calls(c: Clients) -> list[Callable[[], object]]:
+    said = [{"role": "user", "content": [{"text": ASK}]}]
+    system = [{"text": "long " * 3000}, {"cachePoint": {"type": "default"}}]
+    return [
+        lambda: c.bedrock.converse(modelId=BEDROCK_MODEL, messages=said),
+        lambda: c.bedrock.converse(modelId=BEDROCK_MODEL, system=system, messages=said),
+        lambda: list(c.bedrock.converse_stream(modelId=BEDROCK_MODEL, messages=said)["stream"]),
+    ]
+
+
+def _own_calls(c: Clients) -> list[Callable[[], object]]:
+    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": ASK}]
+    return [
+        lambda: list(c.vllm.chat.completions.create(model="org/mine", messages=said, stream=True)),
+        lambda: c.routed.chat.completions.create(model="vllm/org/mine", messages=said),
     ]
 
 
@@ -136,4 +208,8 @@ def every_kind_of_call(c: Clients) -> list[Callable[[], object]]:
         *_anthropic_calls(c),
         *_mistral_calls(c),
         *_gemini_calls(c),
+        *_media_calls(c),
+        *_azure_calls(c),
+        *_bedrock_calls(c),
+        *_own_calls(c),
     ]

@@ -17,12 +17,23 @@ from tests.e2e.sdk_calls import every_kind_of_call
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 TEAM = "every-sdk"
-PRICE_PROVIDERS = {"gemini": "google"}
-USAGE = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+PRICE_PROVIDERS = {"gemini": "google", "bedrock": "aws"}
+UNPRICED = "vllm"
+"""A server of one's own: no list has its prices."""
+USAGE = (
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "audio_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+)
 
 
 def independent_cost(call: dict[str, Any]) -> Decimal:
     """What genai-prices says the provider's own count costs; none of our arithmetic is in it."""
+    if call["provider"] == UNPRICED:
+        return Decimal(0)
     usage = call["usage"]
     counts = {
         "input_tokens": usage["input_tokens"],
@@ -30,6 +41,8 @@ def independent_cost(call: dict[str, Any]) -> Decimal:
         "cache_read_tokens": usage["cache_read_tokens"],
         "cache_write_tokens": usage["cache_write_tokens"],
         "cache_write_1h_tokens": usage["cache_write_1h_tokens"],
+        "input_audio_tokens": usage["audio_input_tokens"],
+        "input_characters": usage["characters"],
     }
     price = genai_prices.calc_price(
         Usage(
@@ -68,7 +81,8 @@ def test_every_call_of_every_sdk_is_in_the_warehouse_to_the_token_and_the_last_p
     stored = Counter(fingerprint(r["provider"], r["model"], r, Decimal(r["cost_usd"])) for r in rows)
     assert stored == expected
     assert {row["key_id"] for row in rows} == {key_id}
-    assert all(row["is_priced"] and not row["is_estimated"] for row in rows)
+    assert all(row["is_priced"] == (row["provider"] != UNPRICED) for row in rows)
+    assert not any(row["is_estimated"] for row in rows)
     for row in rows:
         parts = (
             Decimal(row["input_cost_usd"]) + Decimal(row["cache_cost_usd"]) + Decimal(row["output_cost_usd"])
