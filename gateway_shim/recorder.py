@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -106,11 +106,13 @@ class Recorder:
             self._open.discard(finished.call.call_id)
             self._strike(finished.call.call_id)
 
-    def note(self, so_far: Sequence[CallFinished]) -> None:
-        """Note how calls would end if this process ended now, in place of earlier notes. Raises OSError."""
-        self._notes.write(
-            {one.call.call_id: _PACK.encode(self._outgoing(one, one.call, "finished")) for one in so_far}
-        )
+    def as_note(self, so_far: CallFinished) -> bytes:
+        """The note of how a call would end if this process ended now."""
+        return _PACK.encode(self._outgoing(so_far, so_far.call, "finished"))
+
+    def note(self, notes: Mapping[str, bytes]) -> None:
+        """Keep these notes, by the id of the call, in place of earlier ones. Raises OSError."""
+        self._notes.write(notes)
 
     async def run(self, publisher: PartitionPublisher) -> None:
         """Send without an end. What a cancelled run has not sent stays in the spool."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,10 +36,10 @@ class Noted(Recorder):
         self.is_full = False
 
     @override
-    def note(self, so_far: Sequence[CallFinished]) -> None:
+    def note(self, notes: Mapping[str, bytes]) -> None:
         if self.is_full:
             raise OSError(28, "No space left on device")
-        self.noted.append([one.call.call_id for one in so_far])
+        self.noted.append(list(notes))
 
 
 class Stream:

@@ -61,7 +61,7 @@ async def leave_behind(
     recorder = Recorder(spool, [], FixedClock(NOW), GatewayMetrics())
     for call in calls:
         recorder.started(call)
-    recorder.note(noted)
+    recorder.note({one.call.call_id: recorder.as_note(one) for one in noted})
     if log is not None:
         task = asyncio.create_task(recorder.run(log))
         await recorder.flush(5)
@@ -254,8 +254,8 @@ async def test_the_end_of_a_stream_strikes_its_note_out(tmp_path: Path) -> None:
     recorder = Recorder(spool, [], FixedClock(NOW), GatewayMetrics())
     call = a_call()
     recorder.started(call)
-    recorder.note([finished(call)])
-    recorder.note([finished(call)])
+    recorder.note({call.call_id: recorder.as_note(finished(call))})
+    recorder.note({call.call_id: recorder.as_note(finished(call))})
     recorder.finished(finished(call))
     spool.close(keep=True)
     async with running(recorder := take_over_in(tmp_path, "new"), log):
@@ -270,7 +270,7 @@ async def test_notes_leave_no_trace_at_a_good_end(tmp_path: Path) -> None:
     call = a_call()
     async with running(recorder, log):
         recorder.started(call)
-        recorder.note([finished(call)])
+        recorder.note({call.call_id: recorder.as_note(finished(call))})
         recorder.finished(finished(call))
         await recorder.flush(5)
     assert folders(tmp_path) == []
