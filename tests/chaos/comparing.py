@@ -14,9 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.events.calls import CallFinished, Outcome
-from ingest.events.costs import CallCosted
+from ingest.events.costs import CallCosted, CostCorrected
 from ingest.usage import NO_USAGE
 from streams.budgets.ledger import KEEP_BALANCES
+from tests.chaos.correcting import BY_CHAOS
 from tests.chaos.inventing import Invented
 from tests.chaos.log_books import Balance, LogBooks
 from tests.chaos.other_books import GROUP, SUMS, OtherBooks, Row, money
@@ -51,6 +52,7 @@ def faults(books: Books) -> Iterator[Fault]:
     """Every difference within our own books: log, prices, warehouse, rollup, budgets, dead letters."""
     yield from _log_faults(books.log)
     yield from _price_faults(books.log)
+    yield from _correction_faults(books.log)
     yield from _warehouse_faults(books)
     yield from _rollup_faults(books.other)
     yield from _budget_faults(books)
@@ -80,6 +82,16 @@ def _price_faults(log: LogBooks) -> Iterator[Fault]:
         found = event.cost.cost_usd if event.cost.is_priced else None
         if expected != found:
             yield Fault(f"a call costs {found}, and {expected} by genai-prices itself", (call_id,))
+
+
+def _correction_faults(log: LogBooks) -> Iterator[Fault]:
+    """What the pipeline corrects by itself, since a call ended after it had been given up, is priced as any other."""
+    for call_id, corrections in log.corrected.items():
+        for event in (told.event for told in corrections):
+            if not isinstance(event, CostCorrected) or event.reason == BY_CHAOS:
+                continue
+            if (expected := expected_cost(event.finished)) != event.cost.cost_usd:
+                yield Fault(f"a correction says {event.cost.cost_usd}, genai-prices {expected}", (call_id,))
 
 
 def expected_cost(finished: CallFinished) -> Decimal | None:
@@ -222,11 +234,20 @@ def _invented_faults(books: Books) -> Iterator[Fault]:
     for call_id, made in books.invented.items():
         if call_id not in books.log.finished:
             continue
-        if books.log.call(call_id) != made.finished:
+        if not _as_made(books.log, call_id, made):
             yield Fault("a call that was made up differs from how it was made up", (call_id,))
         row = books.other.rows.get(call_id, {})
         if "time_flag" in row and row["time_flag"] not in (expected := _flags(books.log, call_id)):
             yield Fault(f"a call is flagged {row['time_flag']!r} and should be {expected}", (call_id,))
+
+
+def _as_made(log: LogBooks, call_id: str, made: Invented) -> bool:
+    """Its real end holds wherever there is one, before or after it had been given up."""
+    ends = {told.source: told.event for told in log.finished[call_id]}
+    finished, _ = log.cost(call_id)
+    if made.source in ends:
+        return finished.usage == made.finished.usage and not finished.is_estimated
+    return finished.is_estimated and finished.outcome is Outcome.ABORTED
 
 
 def _flags(log: LogBooks, call_id: str) -> set[str]:

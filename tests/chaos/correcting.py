@@ -13,6 +13,8 @@ from ingest.events.costs import CallCost, CostCorrected
 from ingest.log import Outgoing
 from ingest.topics import TopicName
 
+BY_CHAOS = "chaos"
+"""The reason that corrections made here give."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACES = Decimal("1e-12")
 
@@ -40,7 +42,7 @@ def correction(rng: random.Random, finished: CallFinished, before: Priced, now: 
         finished=finished,
         cost=cost,
         version=(now - _EPOCH) // timedelta(microseconds=1),
-        reason="chaos",
+        reason=BY_CHAOS,
         previous_cost_usd=before.cost_usd,
         previous_version=before.version,
         corrected_at=now,

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ingest.attribution import Attribution
 from ingest.codec import encode_event
-from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, Outcome
+from ingest.events.calls import BudgetRef, Call, CallFinished, CallStarted, GatewayRetired, Outcome
 from ingest.log import Outgoing
 from ingest.topics import TopicName
 from ingest.usage import TokenUsage
@@ -28,17 +28,20 @@ _MODELS = (
 
 @dataclass(frozen=True)
 class Invented:
-    """A call that was made up, and of which kind: `late`, `very late`, `ahead`, `month's end`."""
+    """A call that was made up, and of which kind: `late`, `very late`, `ahead`, `month's end`, `given up`."""
 
     kind: str
     finished: CallFinished
+    source: str = SOURCE
 
-    def records(self, *, with_start: bool) -> list[Outgoing]:
+    def records(self, *, with_start: bool, with_end: bool = True) -> list[Outgoing]:
         """As a gateway publishes them."""
         call = self.finished.call
-        events: list[tuple[CallStarted | CallFinished, str]] = [(self.finished, "finished")]
+        events: list[tuple[CallStarted | CallFinished, str]] = []
         if with_start:
-            events.insert(0, (CallStarted(call), "started"))
+            events.append((CallStarted(call), "started"))
+        if with_end:
+            events.append((self.finished, "finished"))
         return [
             Outgoing(
                 TopicName.CALLS,
@@ -46,7 +49,7 @@ class Invented:
                 encode_event(
                     event,
                     id=f"{call.call_id}/{what}",
-                    source=SOURCE,
+                    source=self.source,
                     time=self.finished.finished_at,
                     subject=call.who.team,
                 ),
@@ -84,6 +87,35 @@ def around_months_end(
     ]
 
 
+def given_up(
+    rng: random.Random, name: str, teams: tuple[str, ...], now: datetime, count: int
+) -> list[Invented]:
+    """Calls in flight of a gateway of their own, which is declared dead before they end."""
+    return [
+        Invented(
+            "given up",
+            _call(rng, f"{name}.{number}", rng.choice(teams), now - timedelta(seconds=2)),
+            f"gateway/given-up-{name}",
+        )
+        for number in range(count)
+    ]
+
+
+def retirement(gateway: str, partitions: int, now: datetime) -> list[Outgoing]:
+    """What the successor of a dead gateway says, on every partition."""
+    return [
+        Outgoing(
+            TopicName.CALLS,
+            gateway,
+            encode_event(
+                GatewayRetired(gateway, now), id=f"{gateway}/retired/{number}", source=SOURCE, time=now
+            ),
+            number,
+        )
+        for number in range(partitions)
+    ]
+
+
 def month_window(at: datetime) -> str:
     """The balance of a calendar month in UTC, of a budget that was never reset: written out here on purpose."""
     return f"0/{at.year:04d}-{at.month:02d}-01T00:00:00Z"
@@ -109,6 +141,7 @@ def _call(rng: random.Random, name: str, team: str, started_at: datetime) -> Cal
         operation="chat",
         budgets=(BudgetRef(f"{team}-month", month_window(started_at)),),
         hold_usd=Decimal("1.5"),
+        request_bytes=rng.randint(100, 20_000),
     )
     return CallFinished(
         call=call,

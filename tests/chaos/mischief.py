@@ -20,7 +20,15 @@ from ingest.clock import Clock
 from ingest.topics import PARTITIONS, TopicName
 from tests.chaos.correcting import Priced, correction, correction_record
 from tests.chaos.garbage import garbage, is_garbage
-from tests.chaos.inventing import Invented, ahead, around_months_end, late, very_late
+from tests.chaos.inventing import (
+    Invented,
+    ahead,
+    around_months_end,
+    given_up,
+    late,
+    retirement,
+    very_late,
+)
 from tests.chaos.other_books import Asking
 from tests.chaos.people import TEAMS, Admin, People
 
@@ -53,6 +61,7 @@ class Mischief:
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.invented: dict[str, Invented] = {}
+        self._given_up: list[Invented] = []
 
     async def run(self, every_s: float, stop: asyncio.Event) -> None:
         """Each kind in turn, in an order drawn anew each time, until `stop` is set."""
@@ -65,6 +74,8 @@ class Mischief:
             ("garbage on llm.calls", lambda: self._send_garbage(TopicName.CALLS)),
             ("garbage on llm.costs", lambda: self._send_garbage(TopicName.COSTS)),
             ("costs corrected", self._correct),
+            ("gateway given up", self._give_a_gateway_up),
+            ("calls of it end after all", self._end_after_all),
             ("budget reset", self._reset),
         ]
         while not stop.is_set():
@@ -137,6 +148,30 @@ class Mischief:
         ]
         await self._publish([(r.topic, None, r.key.encode(), r.value) for r in records])
 
+    async def _give_a_gateway_up(self) -> None:
+        """Its calls have been started, and it is said to be gone; some of its calls will end later all the same."""
+        now = self._clock.now()
+        made = given_up(self._rng, self._next(), TEAMS, now, 4)
+        starts = [record for one in made for record in one.records(with_start=True, with_end=False)]
+        self.invented |= {one.finished.call.call_id: one for one in made}
+        await self._publish([(r.topic, None, r.key.encode(), r.value) for r in starts])
+        await self._retire(made[0].source)
+        self._given_up += made[: self._rng.randint(1, 3)]
+
+    async def retire_all(self) -> None:
+        """Once the broker is there to stay: what could not be said in time is said now."""
+        for source in sorted({one.source for one in self.invented.values() if one.kind == "given up"}):
+            await self._retire(source)
+
+    async def _retire(self, source: str) -> None:
+        gone = retirement(source, PARTITIONS, self._clock.now())
+        await self._publish([(r.topic, r.partition, r.key.encode(), r.value) for r in gone])
+
+    async def _end_after_all(self) -> None:
+        ending, self._given_up = self._given_up, []
+        ends = [record for one in ending for record in one.records(with_start=False)]
+        await self._publish([(r.topic, None, r.key.encode(), r.value) for r in ends])
+
     async def _send_garbage(self, topic: TopicName) -> None:
         now = self._clock.now()
         good = late(self._rng, "spoiled", "nobody", now - timedelta(hours=1)).finished
@@ -146,7 +181,8 @@ class Mischief:
 
     async def _correct(self) -> None:
         """Of some made-up calls that are in the warehouse: once, and now and then the same correction again."""
-        some = self._rng.sample(sorted(self.invented), min(8, len(self.invented)))
+        known_ends = sorted(name for name, made in self.invented.items() if made.kind != "given up")
+        some = self._rng.sample(known_ends, min(8, len(known_ends)))
         names = ", ".join(f"'{call_id}'" for call_id in some)
         known = await self._asking.rows(
             f"SELECT call_id, cost_usd, version FROM calls WHERE call_id IN ({names or repr('')})"

@@ -66,6 +66,7 @@ class ChaosRun:
             await self._storm()
             self._say("the load has ended; waiting until everything is at rest")
             await self._all_ready()
+            await self._mischief.retire_all()
             async with LogReader(self._stack.kafka) as reader:
                 books = Books(reader.books, OtherBooks(), self._people, self._mischief.invented)
                 await self._settle(books, reader)
