@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ingest.errors import InvalidInput, Unavailable
 
@@ -21,9 +22,9 @@ class AdminClient:
         self._url = url
         self._token = token
 
-    def get(self, *path: str) -> Any:
+    def get(self, *path: str, query: Mapping[str, str] | None = None) -> Any:
         """The JSON answer. Raises InvalidInput with the gateway's sentence (4xx), or Unavailable."""
-        return self._ask("GET", path)
+        return self._ask("GET", path, query=query)
 
     def post(self, *path: str, body: object = None) -> Any:
         """As `get`."""
@@ -33,9 +34,16 @@ class AdminClient:
         """As `get`."""
         self._ask("DELETE", path)
 
-    def _ask(self, method: str, path: tuple[str, ...], body: object = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        body: object = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        address = f"{self._url}/{'/'.join(quote(part, safe='') for part in path)}"
         request = urllib.request.Request(
-            f"{self._url}/{'/'.join(quote(part, safe='') for part in path)}",
+            f"{address}?{urlencode(query)}" if query else address,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"authorization": f"Bearer {self._token}", "content-type": "application/json"},
@@ -61,3 +69,7 @@ def _sentence(content: bytes, status: int) -> str:
     except (ValueError, KeyError, TypeError):
         return f"the gateway answered with status {status}"
     return str(detail)
+
+
+MakeClient = Callable[[], AdminClient]
+"""Asked for when a command runs."""

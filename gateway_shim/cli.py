@@ -1,19 +1,18 @@
-"""The commands `keys`, `teams`, `budgets` and `apply`, over the admin API."""
+"""The commands `keys`, `teams`, `budgets`, `prices` and `apply`, over the admin API."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gateway_shim.admin_client import AdminClient
+from gateway_shim.admin_client import MakeClient
 from gateway_shim.declaration import apply_declaration, read_declaration
+from gateway_shim.prices_cli import prices_commands
+from gateway_shim.saying import say, say_each
 from ingest.errors import InvalidInput
 
-MakeClient = Callable[[], AdminClient]
 _DIMENSIONS = ("org", "team", "project", "key", "user", "provider", "model", "tag")
 
 
@@ -23,11 +22,15 @@ def add_commands(app: typer.Typer, client: MakeClient) -> None:
     app.add_typer(_teams(client), name="teams", help="Create and list teams.")
     app.add_typer(_budgets(client), name="budgets", help="Set, show, list, reset and delete budgets.")
 
+    app.add_typer(prices_commands(client), name="prices", help="Set, show, list, end and review prices.")
+
     @app.command("apply")
-    def apply(file: Annotated[Path, typer.Argument(help="YAML with teams, keys and budgets")]) -> None:
-        """Declare teams, keys and budgets from a YAML file; what is there already is left or changed."""
+    def apply(
+        file: Annotated[Path, typer.Argument(help="YAML with teams, keys, budgets and prices")],
+    ) -> None:
+        """Declare teams, keys, budgets and prices from a YAML file; what is there already is left or changed."""
         for line in apply_declaration(read_declaration(file), client()):
-            _say(line)
+            say(line)
 
 
 def _keys(client: MakeClient) -> typer.Typer:
@@ -41,18 +44,18 @@ def _keys(client: MakeClient) -> typer.Typer:
     ) -> None:
         """Issue a key. It is shown once."""
         made = client().post("admin", "keys", body={"team": team, "name": name, "project": project})
-        _say({"key": made["key"], "key_id": made["key_id"]})
+        say({"key": made["key"], "key_id": made["key_id"]})
 
     @keys.command("list")
     def list_keys() -> None:
         """List keys, one JSON object a line."""
-        _say_each(client().get("admin", "keys"))
+        say_each(client().get("admin", "keys"))
 
     @keys.command("revoke")
     def revoke(key_id: str) -> None:
         """Revoke a key; calls with it are refused from now on."""
         client().delete("admin", "keys", key_id)
-        _say({"revoked": key_id})
+        say({"revoked": key_id})
 
     return keys
 
@@ -63,12 +66,12 @@ def _teams(client: MakeClient) -> typer.Typer:
     @teams.command("create")
     def create(name: str) -> None:
         """Create a team."""
-        _say(client().post("admin", "teams", body={"name": name}))
+        say(client().post("admin", "teams", body={"name": name}))
 
     @teams.command("list")
     def list_teams() -> None:
         """List teams, one JSON object a line."""
-        _say_each(client().get("admin", "teams"))
+        say_each(client().get("admin", "teams"))
 
     return teams
 
@@ -100,28 +103,28 @@ def _budgets(client: MakeClient) -> typer.Typer:
         }
         if warn_at:
             body["warn_at"] = warn_at
-        _say(client().post("admin", "budgets", body=body))
+        say(client().post("admin", "budgets", body=body))
 
     @budgets.command("show")
     def show(name: str) -> None:
         """Show a budget and where it stands."""
-        _say(client().get("admin", "budgets", name))
+        say(client().get("admin", "budgets", name))
 
     @budgets.command("list")
     def list_budgets() -> None:
         """List budgets, one JSON object a line."""
-        _say_each(client().get("admin", "budgets"))
+        say_each(client().get("admin", "budgets"))
 
     @budgets.command("delete")
     def delete(name: str) -> None:
         """Delete a budget; it holds nobody any longer."""
         client().delete("admin", "budgets", name)
-        _say({"deleted": name})
+        say({"deleted": name})
 
     @budgets.command("reset")
     def reset(name: str) -> None:
         """Begin again with nothing spent, within the same window."""
-        _say(client().post("admin", "budgets", name, "reset"))
+        say(client().post("admin", "budgets", name, "reset"))
 
     return budgets
 
@@ -134,12 +137,3 @@ def _scope(pairs: list[str]) -> dict[str, str]:
             raise InvalidInput(f"--scope {pair!r} is not NAME=VALUE with NAME of {', '.join(_DIMENSIONS)}")
         scope[name] = value
     return scope
-
-
-def _say(value: object) -> None:
-    typer.echo(value if isinstance(value, str) else json.dumps(value))
-
-
-def _say_each(values: list[object]) -> None:
-    for value in values:
-        _say(value)

@@ -1,12 +1,18 @@
-"""`spendstream apply FILE.yaml`: teams, keys and budgets as they should be.
+"""`spendstream apply FILE.yaml`: teams, keys, budgets and prices as they should be.
 
     teams: [search, ads]
     keys:
       - {team: search, name: backend}
     budgets:
       - {name: search-monthly, scope: {team: search}, limit_usd: 250.00, window: month}
+    exchange_rates:
+      - {currency: EUR, usd: 1.08, effective_from: 2026-11-01, source: ECB}
+    prices:
+      - {price_id: openai-2026, scope: {provider: openai}, discount_percent: 12.5, effective_from: 2026-11-01}
+      - {scope: {model: llama-3.3-70b}, hourly: 2.40, slots: 16, currency: EUR}
 
-Applying a file again changes nothing: a key is issued once for each team and name. What the file does not name stays.
+Applying a file again changes nothing: a key is issued once for each team and name, and a price that says the same is left.
+What the file does not name stays.
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+from gateway_shim.admin.price_shapes import ExchangeRateIn, PriceIn
 from gateway_shim.admin.shapes import BudgetIn, KeyIn, Name, Strict, in_words
 from gateway_shim.admin_client import AdminClient
 from ingest.errors import InvalidInput
@@ -30,6 +37,8 @@ class Declaration(Strict):
     teams: list[Name] = Field(default_factory=list)
     keys: list[KeyIn] = Field(default_factory=list)
     budgets: list[BudgetIn] = Field(default_factory=list)
+    exchange_rates: list[ExchangeRateIn] = Field(default_factory=list)
+    prices: list[PriceIn] = Field(default_factory=list)
 
 
 def read_declaration(file: Path) -> Declaration:
@@ -66,3 +75,13 @@ def apply_declaration(wanted: Declaration, client: AdminClient) -> Iterator[str]
         body = budget.model_dump(mode="json", exclude_none=True)
         client.post("admin", "budgets", body=body)
         yield f"budget {budget.name}"
+    # Before the prices that need them.
+    for rate in wanted.exchange_rates:
+        client.post("admin", "exchange-rates", body=rate.model_dump(mode="json", exclude_none=True))
+        yield f"exchange rate of {rate.currency}"
+    for price in wanted.prices:
+        set_price = client.post(
+            "admin", "prices", body=price.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        )
+        hint = f" ({set_price['hint']})" if set_price["hint"] else ""
+        yield f"price {set_price['price_id']} of {set_price['covers']}{hint}"

@@ -53,7 +53,7 @@ class Changes:
         """Make a team; False when it was there."""
         if name in self._parts.registry.directory.teams:
             return False
-        await self._write(TeamDefined(name, self._parts.clock.now()))
+        await self.write(TeamDefined(name, self._parts.clock.now()))
         return True
 
     async def issue_key(self, team: str, name: str, project: str) -> tuple[str, KeyIssued]:
@@ -68,14 +68,14 @@ class Changes:
             name=name,
             project=project,
         )
-        await self._write(issued)
+        await self.write(issued)
         return key, issued
 
     async def revoke_key(self, key_id: str) -> None:
         """Raises NotFound for a key that is not there (or no longer)."""
         if key_id not in self._parts.registry.directory.keys:
             raise NotFound(f"there is no key {key_id}")
-        await self._write(KeyRevoked(key_id, self._parts.clock.now()))
+        await self.write(KeyRevoked(key_id, self._parts.clock.now()))
 
     async def define_budget(self, wanted: BudgetIn) -> tuple[Budget, bool]:
         """The budget as it is now, and whether it is new. Raises InvalidInput for one that makes no sense."""
@@ -89,20 +89,20 @@ class Changes:
             now = self._parts.clock.now()
             budget = _budget_of(wanted, old, directory.retired_budgets.get(wanted.name), now)
             window_at(check_budget(budget), now)
-            await self._write(BudgetDefined(budget, now))
+            await self.write(BudgetDefined(budget, now))
         return budget, old is None
 
     async def delete_budget(self, name: str) -> None:
         """Raises NotFound."""
         async with self._one_at_a_time:
-            await self._write(BudgetDeleted(self.budget(name), self._parts.clock.now()))
+            await self.write(BudgetDeleted(self.budget(name), self._parts.clock.now()))
 
     async def reset_budget(self, name: str) -> Budget:
         """Begin a new balance of nothing spent, within the same window. Raises NotFound."""
         async with self._one_at_a_time:
             old = self.budget(name)
             budget = msgspec.structs.replace(old, epoch=old.epoch + 1)
-            await self._write(BudgetDefined(budget, self._parts.clock.now()))
+            await self.write(BudgetDefined(budget, self._parts.clock.now()))
         return budget
 
     def budget(self, name: str) -> Budget:
@@ -112,7 +112,7 @@ class Changes:
             raise NotFound(f"there is no budget named '{name}'")
         return budget
 
-    async def _write(self, event: GovernanceEvent) -> None:
+    async def write(self, event: GovernanceEvent) -> None:
         """Returns once the event is on the log and in force here. Raises Unavailable."""
         publisher, fold = self._publisher(), self._parts.governance_fold
         if publisher is None or not fold.is_current:

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Response
 
 from gateway_shim.admin.access import guard
 from gateway_shim.admin.changes import Changes
+from gateway_shim.admin.price_changes import PriceChanges
+from gateway_shim.admin.price_routes import exchange_rates_router, price_list_router, prices_router
 from gateway_shim.admin.shapes import (
     BudgetIn,
     BudgetOut,
@@ -38,6 +40,10 @@ def admin_router(parts: Parts, changes: Changes, token: str) -> APIRouter:
     router.include_router(_teams(parts, changes))
     router.include_router(_keys(parts, changes))
     router.include_router(_budgets(parts, changes))
+    price_changes = PriceChanges(changes, parts.prices, parts.clock)
+    router.include_router(prices_router(parts, price_changes))
+    router.include_router(exchange_rates_router(parts, price_changes))
+    router.include_router(price_list_router(parts, price_changes))
     return router
 
 

@@ -19,7 +19,10 @@ Money = Annotated[str, StringConstraints(max_length=40, pattern=_MONEY_PATTERN)]
 """US dollars, such as `10.00`."""
 
 
+PERCENT_PATTERN = r"^-?[0-9]+(\.[0-9]{1,6})?$"
+
 _PATTERNS_IN_WORDS = {
+    PERCENT_PATTERN: "is no percentage such as 12.5",
     _MONEY_PATTERN: "is no amount of US dollars such as 10.00: digits, and at most 12 places after a point",
     _NAME_PATTERN: "is no name: a slash, a control character or a blank at either end is not allowed",
 }

@@ -62,6 +62,14 @@ def rank(price: OwnPrice, provider: str, models: tuple[str, ...], who: Attributi
     return Rank(names_who, what, price.definition.effective_from, price.offset)
 
 
+def standing(price: OwnPrice) -> Rank:
+    """The rank of `price` for a call that is what its scope says: how prices compare where no call is in question."""
+    scope = price.definition.scope
+    names_who = tuple(bool(getattr(scope, dimension)) for dimension in WHO_DIMENSIONS)
+    what = (bool(scope.model), bool(scope.model), bool(scope.provider))
+    return Rank(names_who, what, price.definition.effective_from, price.offset)
+
+
 def describe(scope: PriceScope) -> str:
     """For people: `team search, model gpt-4o of openai`, or `every call`."""
     names = {"key_id": "key"}
