@@ -78,6 +78,8 @@ class Reconciliation:
     doubled: Sequence[DoubledCall]
     positions: Sequence[PartitionPosition]
     balances: Balances = field(default_factory=Balances)
+    open_letters: int = 0
+    """Dead letters, of all topics, that nobody has resolved."""
 
     @property
     def agrees(self) -> bool:
@@ -100,6 +102,7 @@ def reconcile(client: Client, now: datetime | None = None) -> Reconciliation:
         doubled=_doubled(client),
         positions=_positions(client),
         balances=check_balances(client, settled),
+        open_letters=_open_letters(client),
     )
 
 
@@ -129,6 +132,11 @@ WHERE cityHash64(call_id) IN
 GROUP BY call_id HAVING count() > 1 ORDER BY call_id"""
     )
     return [DoubledCall(call_id, tuple(places)) for call_id, places in rows]
+
+
+def _open_letters(client: Client) -> int:
+    ((letters,),) = client.rows("SELECT count() FROM dead_letters_current WHERE state = 'open'")
+    return int(letters)
 
 
 def _positions(client: Client) -> list[PartitionPosition]:
@@ -177,6 +185,8 @@ def _faults(found: Reconciliation) -> list[str]:
     findings = len(lines) + len(found.balances.of(Standing.DIFFERS))
     if found.moving:
         lines.append(f"{len(found.moving)} hours still change; their rollup follows within seconds")
+    if found.open_letters:
+        lines.append(f"{found.open_letters:,} dead letters are open; `spendstream letters list` shows them")
     lines.append("everything agrees" if found.agrees else f"{findings} findings")
     return lines
 
@@ -195,6 +205,7 @@ def as_json(found: Reconciliation) -> dict[str, Any]:
         "rollup_moving": [_difference(one) for one in found.moving],
         "doubled": [{"call_id": one.call_id, "places": list(one.places)} for one in found.doubled],
         "balances": balances_as_json(found.balances),
+        "open_dead_letters": found.open_letters,
         "positions": [
             {
                 "log": p.log,

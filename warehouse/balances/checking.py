@@ -141,11 +141,14 @@ def render(found: Balances, shown: int = 20) -> list[str]:
     """The budgets as lines of text: a summary, then whatever is not plainly equal."""
     counts = {standing: len(found.of(standing)) for standing in Standing}
     spent = sum((balance.spent_usd for balance, _ in found.judged), ZERO)
-    lines = [
-        f"{len(found.judged):,} balances of budgets, ${spent:,.12f} spent: {counts[Standing.AGREES]:,} agree with their calls"
-        f" to the last place, {counts[Standing.MOVING]:,} are moving, {counts[Standing.LATE]:,} are over with late charges,"
-        f" {counts[Standing.DIFFERS]:,} differ"
-    ]
+    words = {
+        Standing.AGREES: "agree with their calls to the last place",
+        Standing.MOVING: "are moving",
+        Standing.LATE: "are over, with late charges",
+        Standing.DIFFERS: "differ",
+    }
+    told = ", ".join(f"{counts[standing]:,} {word}" for standing, word in words.items() if counts[standing])
+    lines = [f"{'balances':<10}{len(found.judged):>14,}{spent:>30,.12f}", told or "no budgets"]
     for standing, word in (
         (Standing.DIFFERS, "DIFFERS"),
         (Standing.MOVING, "MOVING"),

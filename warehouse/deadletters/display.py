@@ -138,7 +138,11 @@ def _acted(letter: Letter) -> str:
     if letter.acted_at is None:
         return ""
     what = " and put right" if letter.is_fixed and letter.state == "open" else ""
-    to = f" as {letter.id.topic}/{letter.id.partition}/{letter.replayed_to}" if letter.replayed_to else ""
+    to = (
+        ""
+        if letter.replayed_to is None
+        else f" as {letter.id.topic}/{letter.id.partition}/{letter.replayed_to}"
+    )
     note = f": {letter.note}" if letter.note else ""
     return f"{what}{to} (by {letter.acted_by or 'somebody'}, {_stamp(letter.acted_at)} UTC){note}"
 

@@ -79,7 +79,8 @@ def compare(report: Report, ours: Ours, name_of: NameOf, tolerance_percent: Deci
     has_items = any(key.item for key, _ in report.amounts)
     names = {model for _, model, _ in theirs}
     matched = _matched(ours, names, name_of) if tells_models or has_items else _one_model(ours)
-    keys = sorted({key for key, amount in matched.items() if amount.whole} | theirs.keys(), key=_order)
+    said = {key for key, amount in matched.items() if amount.whole} | {key for key in theirs if theirs[key]}
+    keys = sorted(said, key=_order)
     lines = [
         _line(*key, matched.get(key, Amount()), theirs.get(key, Decimal(0)), tolerance_percent)
         for key in keys

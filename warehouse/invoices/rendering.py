@@ -11,6 +11,10 @@ from warehouse.invoices.report import Measure
 
 _MOST_LINES = 200
 _HUNDRED = Decimal(100)
+_ALONE = {
+    Verdict.ONLY_THEIRS: "only theirs: usage that bypassed the gateway, or an item that names no model",
+    Verdict.ONLY_OURS: "only ours: not in their report, or under another name",
+}
 
 
 def render(comparisons: Sequence[Comparison]) -> str:
@@ -42,20 +46,29 @@ def _table(comparison: Comparison) -> list[str]:
         shown = [line for line in shown if not line.is_fine]
         lines.append(f"{len(comparison.lines) - len(shown):,} equal lines are left out")
     width = max([12, *(len(line.model) for line in shown)])
-    lines.append(
-        f"{'day':<10}  {'model':<{width}}  {'measure':<27}{'ours':>22}{'theirs':>22}{'difference':>22}{'%':>10}"
-        f"{'estimated':>11}{'unpriced':>10}  verdict"
-    )
-    lines += [_row(line, width) for line in (*shown, *comparison.totals)]
+    both = [line for line in shown if line.verdict not in _ALONE]
+    lines += [_head(width), *(_row(line, width) for line in both)]
+    lines += [_row(line, width) for line in comparison.totals]
+    for verdict, told in _ALONE.items():
+        if alone := [line for line in shown if line.verdict is verdict]:
+            lines += [f"{told}:", *(_row(line, width) for line in alone)]
     return lines
 
 
-def _row(line: Line, width: int) -> str:
-    percent = "" if line.percent is None else f"{line.percent:+.2f}"
-    day = line.day.isoformat() if line.day else ""
+def _head(width: int) -> str:
     return (
-        f"{day:<10}  {line.model:<{width}}  {line.measure:<27}{_number(line.ours.whole, line):>22}"
-        f"{_number(line.theirs, line):>22}{_number(line.difference, line, '+'):>22}{percent:>10}"
+        f"{'day':<10}  {'model':<{width}}  {'measure':<27}{'ours':>20}{'theirs':>20}{'difference':>20}{'%':>9}"
+        f"{'estimated':>11}{'unpriced':>10}  verdict"
+    )
+
+
+def _row(line: Line, width: int) -> str:
+    day = line.day.isoformat() if line.day else ""
+    difference = _number(line.difference, line, "+") if line.difference else ""
+    percent = f"{line.percent:+.2f}" if line.percent else ""
+    return (
+        f"{day:<10}  {line.model:<{width}}  {line.measure:<27}{_number(line.ours.whole, line):>20}"
+        f"{_number(line.theirs, line):>20}{difference:>20}{percent:>9}"
         f"{_share(line.ours.estimated, line.ours.whole):>11}{_unpriced(line):>10}  {line.verdict}"
     )
 

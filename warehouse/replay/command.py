@@ -84,6 +84,11 @@ def register(app: typer.Typer, settings: Settings) -> None:
             if do_verify:
                 present = _connected(present_url, ending)
                 migrations.wait_for_schema(present, 0)
+                if others := target.other_logs(present, plan.log):
+                    errors.print(
+                        f"the present warehouse has also loaded from another log ({', '.join(others)}): rows of it may count"
+                        " as not on this one"
+                    )
                 tallies = verify(present, client, plan)
                 print(comparing.render(tallies))  # noqa: T201 - a table: no markup, no wrapping
                 raise typer.Exit(1 if any(tally.differences for tally in tallies) else 0)
@@ -122,9 +127,10 @@ async def _rebuild(settings: Settings, client: Client, errors: Console, *, yes: 
     else:
         await asyncio.to_thread(target.check_log, client, plan, now)
         left = await asyncio.to_thread(remaining, client, plan)
-        errors.print(
-            f"going on with the replay that was begun in {client.database}: {left:,} records are left"
-        )
+        if left:
+            errors.print(
+                f"going on with the replay that was begun in {client.database}: {left:,} records are left"
+            )
         await asyncio.to_thread(migrations.migrate, client)
     outcome = await _with_bars(kafka, client, plan, settings.clock, errors)
     if outcome.unreadable:

@@ -108,10 +108,7 @@ def test_budgets_agree_with_their_calls_and_with_the_log_and_a_lost_call_is_foun
     fine = reconcile("--log")
     assert fine.returncode == 0, fine.stdout + fine.stderr
     # Of the budget that was reset, both balances.
-    assert (
-        "4 agree with their calls to the last place, 0 are moving, 0 are over with late charges, 0 differ"
-        in fine.stdout
-    )
+    assert "4 agree with their calls to the last place" in fine.stdout.splitlines()
     assert "every call is as on the log" in fine.stdout
     assert fine.stdout.splitlines()[-1] == "every call is charged what it costs"
 

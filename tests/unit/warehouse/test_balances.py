@@ -82,11 +82,12 @@ def test_differences_are_told_with_both_sides_and_unknown_budgets_are_left_out()
     ]
     found = judge(balances, AT, is_loading=False, unnamed=4, unknown=["old"])
     lines = render(found)
-    assert lines[0].startswith("2 balances of budgets, $2.000000000000 spent: 1 agree with their calls")
-    assert lines[1] == (
+    assert lines[0].split() == ["balances", "2", "2.000000000000"]
+    assert lines[1] == "1 agree with their calls to the last place, 1 differ"
+    assert lines[2] == (
         f"DIFFERS  budget b, window {WINDOW}: 3 calls cost $1.250000000000, spent $1.000000000000, +0.250000000000"
     )
-    assert "4 calls were stored by a version that did not record windows; not compared: old" in lines[2]
+    assert "4 calls were stored by a version that did not record windows; not compared: old" in lines[3]
     assert not found.agrees
     assert as_json(found)[1]["difference_usd"] == "0.250000000000"
 
