@@ -33,21 +33,15 @@ _WHO = ("org", "team", "project", "key")
 def prices_commands(client: MakeClient) -> typer.Typer:
     """All of `prices`."""
     prices = typer.Typer(no_args_is_help=True)
-    _add_setting(prices, client)
+    _add_rates(prices, client)
+    _add_discounts_and_servers(prices, client)
+    _add_ends_and_exchange_rates(prices, client)
     _add_looking(prices, client)
     _add_lists(prices, client)
     return prices
 
 
-def _add_setting(prices: typer.Typer, client: MakeClient) -> None:
-    def post(ways: dict[str, Any], **more: str) -> None:
-        body = {name: value for name, value in (more | ways).items() if value not in ("", None)}
-        made = client().post("admin", "prices", body=body)
-        hint = made.pop("hint")
-        say(made)
-        if hint:
-            typer.echo(f"note: {hint}", err=True)
-
+def _add_rates(prices: typer.Typer, client: MakeClient) -> None:
     @prices.command("set")
     def set_rates(  # noqa: PLR0913 - one parameter for each flag of the command line
         input_rate: Annotated[str, typer.Option("--input", help="For 1,000,000 tokens")] = "",
@@ -70,8 +64,18 @@ def _add_setting(prices: typer.Typer, client: MakeClient) -> None:
         rates |= {n: r for n, r in (("input", input_rate), ("output", output_rate)) if r}
         rates |= dict(_pair("--rate", pair) for pair in rate or ())
         ways = {"rates": rates, "scope": _scope(provider, model, who)}
-        post(ways, currency=currency, effective_from=begins, effective_to=ends, price_id=price_id, note=note)
+        _post(
+            client,
+            ways,
+            currency=currency,
+            effective_from=begins,
+            effective_to=ends,
+            price_id=price_id,
+            note=note,
+        )
 
+
+def _add_discounts_and_servers(prices: typer.Typer, client: MakeClient) -> None:
     @prices.command("discount")
     def discount(  # noqa: PLR0913 - one parameter for each flag of the command line
         percent: Annotated[
@@ -87,7 +91,7 @@ def _add_setting(prices: typer.Typer, client: MakeClient) -> None:
     ) -> None:
         """Set a discount off the list price."""
         ways = {"discount_percent": percent, "scope": _scope(provider, model, who)}
-        post(ways, effective_from=begins, effective_to=ends, price_id=price_id, note=note)
+        _post(client, ways, effective_from=begins, effective_to=ends, price_id=price_id, note=note)
 
     @prices.command("hourly")
     def hourly(  # noqa: PLR0913 - one parameter for each flag of the command line
@@ -104,8 +108,18 @@ def _add_setting(prices: typer.Typer, client: MakeClient) -> None:
     ) -> None:
         """Set the price of a server of one's own by the hour: a call pays for the time it took."""
         ways = {"hourly": price, "slots": slots, "scope": _scope(provider, model, who)}
-        post(ways, currency=currency, effective_from=begins, effective_to=ends, price_id=price_id, note=note)
+        _post(
+            client,
+            ways,
+            currency=currency,
+            effective_from=begins,
+            effective_to=ends,
+            price_id=price_id,
+            note=note,
+        )
 
+
+def _add_ends_and_exchange_rates(prices: typer.Typer, client: MakeClient) -> None:
     @prices.command("end")
     def end(
         price_id: str,
@@ -177,6 +191,15 @@ def _add_lists(prices: typer.Typer, client: MakeClient) -> None:
         """Adopt the installed price list. Held models keep the prices of the list before, unless they are accepted."""
         found = client().post("admin", "price-list", "adopt", body={"accept": accept or [], "by": by})
         say({"adopted": found["in_force"], "held": found["held"]})
+
+
+def _post(client: MakeClient, ways: dict[str, Any], **more: str) -> None:
+    body = {name: value for name, value in (more | ways).items() if value not in ("", None)}
+    made = client().post("admin", "prices", body=body)
+    hint = made.pop("hint")
+    say(made)
+    if hint:
+        typer.echo(f"note: {hint}", err=True)
 
 
 def _table(changes: list[dict[str, Any]]) -> Table:
