@@ -17,6 +17,7 @@ from gateway_shim.admin.access import admin_token
 from gateway_shim.admin.changes import Changes
 from gateway_shim.admin.routes import admin_router
 from gateway_shim.budget_state import BudgetStates
+from gateway_shim.deferred import Deferred
 from gateway_shim.estimate import Estimator
 from gateway_shim.holds import Holds
 from gateway_shim.measuring import CallMeter
@@ -118,6 +119,7 @@ def _make_parts(settings: GatewaySettings, clock: Clock) -> Parts:
         holds=Holds(prices),
         in_flight=in_flight,
         drains=Drains(settings.aborts, metrics),
+        deferred=Deferred(),
         estimator=_make_estimator(settings),
     )
 
@@ -152,6 +154,7 @@ class _Running:
             finally:
                 if not await self._parts.in_flight.none_left(_LAST_CALLS_S):
                     _LOG.warning("%d requests were still on their way", self._parts.in_flight.count)
+                await self._parts.deferred.stop()
                 if self._parts.is_log_connected:
                     await self._parts.recorder.flush(_FLUSH_S)
                 background.cancel()

@@ -14,6 +14,7 @@ import aiohttp
 
 from gateway_shim import asgi
 from gateway_shim.aborting import Drains, OnAbort
+from gateway_shim.deferred import Deferred
 from gateway_shim.error_words import error_word
 from gateway_shim.estimate import Estimate, Estimator
 from gateway_shim.headers import CALL_ID_HEADER, sent_back
@@ -33,6 +34,8 @@ CLIENT_CLOSED = 499
 """The status of a call whose caller left before an answer began (nginx's)."""
 _LEFT = "client_closed"
 _STOPPED = "gateway_stopped"
+_NOT_SEEN = "background_not_seen"
+"""Of a background response that could not be fetched when it was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Bookkeeping:
     estimator: Estimator
     drains: Drains
     progress: Progress
+    deferred: Deferred
     record: Callable[[CallFinished], None]
 
 
@@ -57,6 +61,7 @@ class Exchange:
         self._on_abort = books.drains.policy.of(call.provider, call.is_stream)
         self._incoming = Incoming(outbound, books.clock, self._on_abort is OnAbort.DRAIN)
         self._is_recorded = False
+        self._is_deferred = False
         self._request_tokens: int | None = None
 
     async def run(self, receive: asgi.Receive, send: asgi.Send) -> None:
@@ -71,7 +76,9 @@ class Exchange:
             await self._abandoned(_LEFT if watch.has_left else _STOPPED)
         finally:
             watch.stop()
-            if not self._is_recorded:  # an error of ours: let it be seen, but not lose the call
+            if (
+                not self._is_recorded and not self._is_deferred
+            ):  # an error of ours: let it be seen, but not lose the call
                 self._write_down(NOTHING, Outcome.ABORTED, None, "internal")
             self._incoming.cut()
 
@@ -100,7 +107,7 @@ class Exchange:
         body = incoming.end()
         if incoming.is_error:
             await self._finish(Outcome.ERROR, response.status, error_word(body))
-        else:
+        elif not self._defer():
             await self._finish(Outcome.ABORTED if incoming.answer.error_type else Outcome.OK)
         await asgi.start(send, response.status, sent_back(response.raw_headers, self._out.call.call_id))
         await asgi.body(send, body)
@@ -120,7 +127,8 @@ class Exchange:
         except FAILURES as reason:
             # The caller's connection breaks too (the response is never completed): a clean end would say "in full".
             incoming.break_off()
-            await self._finish(Outcome.ABORTED, error_type=_failed(reason, out.call).fault.word)
+            if not self._defer():
+                await self._finish(Outcome.ABORTED, error_type=_failed(reason, out.call).fault.word)
             return
         rest = incoming.end()
         await self._finish(stream_outcome(incoming.answer))
@@ -128,7 +136,7 @@ class Exchange:
 
     async def _abandoned(self, why: str) -> None:
         """Nobody waits for the answer: let it go, or read it on, and write down what it has cost."""
-        if self._is_recorded:
+        if self._is_recorded or self._is_deferred:
             return
         incoming, answer = self._incoming, self._incoming.answer
         has_ended, was_over = incoming.is_passed_on and incoming.has_ended, answer.is_over
@@ -136,6 +144,8 @@ class Exchange:
         incoming.cut()  # before anything is counted: the provider is not to go on meanwhile
         incoming.break_off()
         self._books.drains.ended(self._out.call.provider, how)
+        if why == _LEFT and not answer.has_final_usage and self._defer():
+            return
         outcome, status, word = Outcome.ABORTED, None, why
         if incoming.response is None:
             status = CLIENT_CLOSED
@@ -152,6 +162,30 @@ class Exchange:
             # The gateway stops while this one is being counted.
             settled = settle_at_once(self._out.format, outcome, answer, self._out.body)
             self._write_down(settled, outcome, status, word)
+
+    def _defer(self) -> bool:
+        """Hand the call over to those that are waited for in the background, if it is one that goes on there."""
+        answer, deferred = self._incoming.answer, self._books.deferred
+        if not answer.goes_on or not deferred.has_room:
+            return False
+        self._is_deferred = True
+        deferred.start(self._await_outcome())
+        return True
+
+    async def _await_outcome(self) -> None:
+        incoming, out = self._incoming, self._out
+        try:
+            found = await self._books.deferred.outcome(out.fetch, out.format, incoming.answer.response_id)
+        except asyncio.CancelledError:
+            settled = settle_at_once(out.format, Outcome.ABORTED, incoming.answer, out.body)
+            self._write_down(settled, Outcome.ABORTED, None, _STOPPED)
+            raise
+        if found is not None:
+            incoming.answer = found
+        is_whole = found is not None and not found.error_type
+        await self._finish(
+            Outcome.OK if is_whole else Outcome.ABORTED, error_type="" if found is not None else _NOT_SEEN
+        )
 
     async def _let_go(self, why: str) -> str:
         """The word for how it went; see `Drains.ended`."""

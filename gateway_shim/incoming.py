@@ -33,6 +33,8 @@ class Outbound:
     """As asked for; it holds where the answer says none."""
     send: Callable[[], Awaitable[aiohttp.ClientResponse]]
     """Puts it on its way to the provider."""
+    fetch: Callable[[str], Awaitable[aiohttp.ClientResponse]]
+    """Asks the provider for an answer that it works on in the background, by its id."""
 
 
 class Incoming:

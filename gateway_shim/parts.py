@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway_shim.aborting import Drains
 from gateway_shim.budget_state import BudgetStates
+from gateway_shim.deferred import Deferred
 from gateway_shim.estimate import Estimator
 from gateway_shim.following import TopicFold
 from gateway_shim.holds import Holds
@@ -70,6 +71,7 @@ class Parts:
     holds: Holds
     in_flight: InFlight
     drains: Drains
+    deferred: Deferred
     estimator: Estimator
     progress: Progress
     is_log_connected: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import aiohttp
 
@@ -38,7 +39,9 @@ class Proxy:
         self._fallback = fallback
         self._rejected = parts.metrics.rejected
         self._in_flight = parts.in_flight
-        self._books = Bookkeeping(parts.clock, parts.estimator, parts.drains, parts.progress, self._record)
+        self._books = Bookkeeping(
+            parts.clock, parts.estimator, parts.drains, parts.progress, parts.deferred, self._record
+        )
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         if scope["type"] != "http":
@@ -97,6 +100,7 @@ class Proxy:
             withholds_usage=prepared.withholds_usage,
             service_tier=prepared.service_tier,
             send=lambda: self._send_upstream(prepared.target, request, prepared.body),
+            fetch=lambda response_id: self._fetch(prepared.target, request, response_id),
         )
         await Exchange(outbound, self._books, started).run(receive, send)
 
@@ -132,6 +136,11 @@ class Proxy:
             _LOG.warning("%s broke off an answer: %r", target.provider.name, reason)
         finally:
             response.close()
+
+    async def _fetch(self, target: Target, request: Request, response_id: str) -> aiohttp.ClientResponse:
+        """An answer that was stored, below the path that made it."""
+        stored = replace(target, path=f"{target.path}/{response_id}")
+        return await self._send_upstream(stored, replace(request, method="GET"), b"")
 
     async def _send_upstream(self, target: Target, request: Request, body: bytes) -> aiohttp.ClientResponse:
         provider = target.provider

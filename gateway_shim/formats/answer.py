@@ -24,6 +24,7 @@ class Answer:
         "cost_usd",
         "counts",
         "error_type",
+        "goes_on",
         "has_final_usage",
         "is_estimate",
         "is_over",
@@ -39,6 +40,8 @@ class Answer:
         """The provider's usage object as far as it is known; later counts replace earlier ones (they are totals)."""
         self.has_final_usage = False
         """Whether `usage` is what the provider will bill."""
+        self.goes_on = False
+        """Whether the provider works on it whatever becomes of the connection (a background response)."""
         self.is_over = False
         """Whether the provider has said that nothing more will be generated."""
         self.model = ""

@@ -70,7 +70,7 @@ def _milliseconds(mark: re.Match[str]) -> int:
 
 def with_wav(answer: Answer, request_body: bytes) -> Counts:
     """The counts of a transcription; without any, the time that a WAV file in the request lasts."""
-    if answer.usage is None and not answer.counts:
+    if answer.is_over and answer.usage is None and not answer.counts:
         for _, start, end in form_parts(request_body):
             duration = wav_milliseconds(request_body[start : start + 4096], end - start)
             if duration is not None:

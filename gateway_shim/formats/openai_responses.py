@@ -19,10 +19,11 @@ def see_body(answer: Answer, body: Json) -> None:
         _see_item(answer, members(item))
     _see_tool_usage(answer, members(body.get("tool_usage")))
     # A background response is only queued: what it will use is not known yet.
-    answer.is_over = body.get("status") not in ("queued", "in_progress")
+    answer.goes_on = body.get("status") in ("queued", "in_progress")
+    answer.is_over = not answer.goes_on
     answer.has_final_usage = answer.is_over and answer.usage is not None
-    if body.get("status") == "failed":
-        answer.error_type = str(members(body.get("error")).get("code") or "failed")
+    if body.get("status") in ("failed", "cancelled"):
+        answer.error_type = str(members(body.get("error")).get("code") or body["status"])
 
 
 def see_event(answer: Answer, event: Json) -> None:
@@ -34,7 +35,9 @@ def see_event(answer: Answer, event: Json) -> None:
     elif kind in _ENDS:
         see_body(answer, members(event.get("response")))
     elif kind == "response.created":
-        answer.name(members(event.get("response")))
+        response = members(event.get("response"))
+        answer.name(response)
+        answer.goes_on = response.get("background") is True
     elif kind == "response.output_item.done":
         _see_item(answer, members(event.get("item")))
 
