@@ -6,10 +6,12 @@ Tests with a number are complaints of the field (`litellm` is BerriAI/litellm).
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
+from google import genai
+from google.genai.types import HttpOptions
 from typing_extensions import override
 
 from gateway_shim.aborting import AbortPolicy, read_rules
@@ -20,6 +22,7 @@ from ingest.usage import TokenUsage
 from tests.fixtures.callers import Caller, answers_once, goes_on_once, one_after_another
 from tests.fixtures.gateway import RunningGateway
 from tests.fixtures.gateway_calls import EVENTS, STREAM_BODY, ask, setting
+from tests.fixtures.providers import SimulatedProviders, simulate
 from tests.fixtures.upstream import answer, drop, hang, stream
 
 pytestmark = pytest.mark.integration
@@ -259,3 +262,23 @@ def _count_with(gateway: RunningGateway, counter: Tokenizer | Waiting) -> None:
     """Before any call: the estimator of the running gateway counts with `counter` from now on."""
     estimator: Estimator = gateway.gateway.parts.estimator
     estimator._counter = counter
+
+
+def test_google_bills_a_stream_to_its_end_and_so_do_we(
+    gateway: RunningGateway, simulated_providers: SimulatedProviders
+) -> None:
+    slow = simulate(chunks=200, chunk_delay_s=0.002, output_tokens=800, reasoning_tokens=300)
+    options = HttpOptions(base_url=f"{gateway.url}/gemini", headers=slow)
+    with genai.Client(api_key=gateway.key, http_options=options) as client:
+        said = client.models.generate_content_stream(model="gemini-2.5-flash", contents="x")
+        assert isinstance(said, Generator)
+        next(said)
+        said.close()
+    finished = gateway.only_call()
+    (served,) = simulated_providers.wait_for(lambda calls: len(calls) == 1)
+    assert (served.outcome, finished.outcome, finished.error_type) == ("ok", "aborted", "client_closed")
+    assert not finished.is_estimated
+    assert finished.usage is not None
+    assert finished.usage.input_tokens == served.usage.input_tokens
+    assert finished.usage.output_tokens == served.usage.output_tokens == 800
+    assert finished.usage.reasoning_tokens == served.usage.reasoning_tokens == 300
