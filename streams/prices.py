@@ -11,12 +11,13 @@ import logging
 from collections.abc import Callable
 
 from ingest.clock import Clock
-from ingest.codec import decode_event, encode_event
+from ingest.codec import encode_event
 from ingest.directory import entity_key
-from ingest.errors import DecodeError, LogUnavailable
-from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
+from ingest.errors import LogUnavailable
+from ingest.events.prices import PriceListAdopted
 from ingest.ids import derived_id
 from ingest.log import EventPublisher, Outgoing, Record, TopicFollower
+from ingest.prices import fold_price_event
 from ingest.pricing.history import PriceHistory
 from ingest.pricing.lists import FIRST_START, PriceLists, counting
 from ingest.topics import TopicName
@@ -67,16 +68,8 @@ class PriceFollowing:
         self._tell_of_list()
 
     def _take(self, record: Record) -> None:
-        try:
-            event = decode_event(record.value).data
-        except DecodeError as reason:
-            # The stage that reads `governance` buries it; here it is only passed.
-            _LOG.debug("%s/%d says nothing of prices: %s", record.topic, record.offset, reason)
-            return
-        if isinstance(event, PriceOverridden | PriceEnded | ExchangeRateSet | PriceListAdopted):
-            self.history.apply(event, record.offset)
-            if self.history.own.adopted:
-                self._has_list.set()
+        if fold_price_event(record, self.history) and self.history.own.adopted:
+            self._has_list.set()
 
     def _tell_of_list(self) -> None:
         adopted, shipped = counting(self.history.own.adopted)[-1], self._lists.shipped.version

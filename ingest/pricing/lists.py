@@ -6,15 +6,19 @@ once it was adopted by an event, which carries the list, so that every version c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from ingest.errors import InvalidInput
 from ingest.events.prices import PriceListAdopted
 from ingest.pricing.book import GenaiPriceBook, book_from_data, list_data, list_version
 from ingest.pricing.price import Price, PriceBook, Question
 from ingest.pricing.rates import Rates
+
+_LOG = logging.getLogger(__name__)
 
 FIRST_START = "first start"
 """`PriceListAdopted.adopted_by` of the list that was adopted by itself, as the first one. Where several processes began
@@ -59,7 +63,12 @@ class PriceLists:
 
     def _book(self, counted: Sequence[PriceListAdopted]) -> ListBook:
         newest, earlier = counted[-1], counted[:-1]
-        book = self._read(newest.version, newest.data)
+        try:
+            book = self._read(newest.version, newest.data)
+        except InvalidInput as reason:
+            # Said each time a book is made; the worst would be not to price at all.
+            _LOG.error("price list %s does not hold, since it cannot be read: %s", newest.version, reason)
+            return self._book(earlier) if earlier else self.shipped.book
         if not newest.held or not earlier:
             return book
         return _HeldBook(book, self._book(earlier), frozenset(newest.held))

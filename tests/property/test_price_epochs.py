@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from hypothesis import given, settings, strategies as st
 
 from ingest.clock import FixedClock
+from ingest.codec import encode_event
+from ingest.events.prices import PriceOverridden, PriceScope
+from ingest.log import Outgoing, Record
+from ingest.pricing.history import PriceHistory
+from ingest.pricing.lists import PriceLists, shipped_list
 from ingest.pricing.price import PriceBook
 from streams.agents.pinned import PinnedPrices
+from streams.agents.pricing import PricingStep
+from tests.builders import a_call_costed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 P = 3  # any partition
+LISTS = PriceLists(shipped_list())
 
 
 class Done:
@@ -41,7 +50,8 @@ class SimulatedTable:
         return Done()
 
     def drop_below(self, partition: int, key: bytes) -> None:
-        raise NotImplementedError
+        for entry in [e for e in self.local if e[0] == partition and e[1] < key]:
+            del self.local[entry]
 
     def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
         yield from [(key, value) for (number, key), value in self.local.items() if number == partition]
@@ -189,3 +199,45 @@ def test_old_entries_are_dropped() -> None:
         prices.store()
     assert len(list(table.items(P))) <= 101
     assert prices.book(P, 499) == 499  # type: ignore[comparison-overlap]
+
+
+def _own_price(number: int) -> PriceOverridden:
+    rates = {"input": Decimal(number), "output": Decimal(1)}
+    return PriceOverridden(f"p{number}", PriceScope(model="gpt-4o"), NOW, NOW, rates=rates)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_a_step_that_is_restored_prices_the_same_records_to_the_same_bytes(data: st.DataObject) -> None:
+    """The real step with real prices, which change before, between and after; the second time, all at once."""
+    history = PriceHistory(LISTS)
+    seen, epochs, clock = SimulatedTable(), SimulatedTable(), FixedClock(NOW)
+    offset = 0
+    records = [_record(n) for n in range(data.draw(st.integers(1, 12), label="calls"))]
+
+    def step() -> PricingStep:
+        made = PricingStep(seen, PinnedPrices(epochs, history, clock), clock)
+        made.restore([P])
+        return made
+
+    first = step()
+    published: list[Outgoing] = []
+    for record in records:
+        first.accept(record)
+        if data.draw(st.booleans(), label="round"):
+            published += first.take().records
+        if data.draw(st.booleans(), label="new price"):
+            offset += 1
+            history.apply(_own_price(offset), offset)
+    published += first.take().records
+    history.apply(_own_price(99), offset + 1)
+    again = step()
+    for record in records:
+        again.accept(record)
+    assert list(again.take().records) == published
+
+
+def _record(offset: int) -> Record:
+    call = a_call_costed(started_at=NOW).finished
+    value = encode_event(call, id=f"{call.call.call_id}/finished", source="test", time=NOW)
+    return Record("llm.calls", P, offset, b"team", value)

@@ -18,6 +18,7 @@ from ingest.events.governance import TeamDefined
 from ingest.events.prices import PriceEvent, PriceListAdopted, PriceOverridden, PriceScope
 from ingest.log import Outgoing
 from ingest.memory import MemoryFollower, MemoryLog
+from ingest.prices import known_prices
 from ingest.pricing.lists import FIRST_START, PriceLists, shipped_list
 from ingest.pricing.price import Question
 from ingest.topics import TopicName
@@ -125,3 +126,15 @@ async def test_models_whose_prices_are_held_are_told_of(caplog: pytest.LogCaptur
         async with following(log) as prices:
             await in_time(prices, log)
     assert "but for 1 models whose former prices hold on" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_command_reads_all_that_is_known() -> None:
+    log = MemoryLog(partitions=1)
+    price = PriceOverridden("p", PriceScope("openai", "gpt-4o"), NOW, NOW, discount_percent=Decimal(10))
+    await log.publish([a_record(TeamDefined("search", NOW)), a_record(price)])
+    follower = MemoryFollower(log, TopicName.GOVERNANCE)
+    history = await asyncio.wait_for(known_prices(follower, PriceLists(SHIPPED)), DEADLINE_S)
+    found = history.newest_book().price_at(Question("openai", "gpt-4o", NOW))
+    assert found is not None
+    assert found.version == f"{SHIPPED.version}+own/p"

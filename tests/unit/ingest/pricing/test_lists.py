@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from ingest.events.prices import PriceEvent, PriceListAdopted
 from ingest.pricing.history import PriceHistory
-from ingest.pricing.lists import FIRST_START, ListBook, PriceLists, ShippedList
+from ingest.pricing.lists import FIRST_START, ListBook, PriceLists, ShippedList, shipped_list
 from ingest.usage import TokenUsage
 from tests.unit.ingest.pricing.prices import AT, SmallList, a_price, a_question
 
@@ -104,3 +106,13 @@ def test_before_the_first_adoption_the_first_one_holds() -> None:
     price = history.book(2).price_at(a_question())
     assert price is not None
     assert price.version == "one"
+
+
+def test_a_list_that_cannot_be_read_does_not_hold(caplog: pytest.LogCaptureFixture) -> None:
+    installed = PriceLists(shipped_list())
+    broken = PriceListAdopted("list/broken", AT, (), b"?", "ada")
+    good = PriceListAdopted("list/good", AT, (), shipped_list().data(), "ada")
+    for adoptions in ([broken], [good, broken]):
+        book = installed.book(adoptions)
+        assert book.name_of("openai", "gpt-4o") == "openai/gpt-4o"
+    assert "price list list/broken does not hold, since it cannot be read" in caplog.text
