@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from genai_prices import data_snapshot
-from genai_prices.types import ArrayMatch, UsageExtractor
+from genai_prices.types import ArrayMatch
 
+from gateway_shim.extractors import extractor_of
 from gateway_shim.formats.answer import Answer, Format
 from ingest.usage import TokenUsage
 
@@ -103,31 +103,6 @@ def read_usage(format: Format, usage: Mapping[str, Any]) -> TokenUsage | None:
     if not has_any and usage.get("totalTokenCount", 0) != 0:
         return None
     return _consistent(counts)
-
-
-def extractor_of(provider_id: str, flavor: str) -> UsageExtractor:
-    """genai-prices' definition. Raises LookupError if it has none."""
-    found = _find_extractor(provider_id, flavor)
-    if found is None:
-        raise LookupError(f"genai-prices has no extractor {flavor} of {provider_id}")
-    return found
-
-
-def has_extractor(provider_id: str, flavor: str, input_name: str) -> bool:
-    """Whether genai-prices says where the counts of a provider's API stand, in a `usage` that has `input_name`."""
-    found = _find_extractor(provider_id, flavor)
-    return (
-        found is not None
-        and found.root == "usage"
-        and any(mapping.path == input_name for mapping in found.mappings)
-    )
-
-
-def _find_extractor(provider_id: str, flavor: str) -> UsageExtractor | None:
-    providers = data_snapshot.get_snapshot().providers
-    provider = next((p for p in providers if p.id == provider_id), None)
-    extractors = provider.extractors or () if provider else ()
-    return next((e for e in extractors if e.api_flavor == flavor), None)
 
 
 @lru_cache(maxsize=256)

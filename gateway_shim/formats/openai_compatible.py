@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from gateway_shim.extractors import has_extractor
 from gateway_shim.formats import openai_chat
 from gateway_shim.formats.answer import Answer, Format, Json, items, members, whole
 from gateway_shim.formats.openai_responses import OPENAI_RESPONSES
 from gateway_shim.formats.others import EMBEDDINGS
-from gateway_shim.usage_reading import has_extractor
 
 See = Callable[[Answer, Json], None]
 

@@ -8,13 +8,14 @@ import pytest
 from genai_prices.types import ArrayMatch
 from hypothesis import given, settings, strategies as st
 
+from gateway_shim.extractors import extractor_of
 from gateway_shim.formats.answer import Format
 from gateway_shim.formats.anthropic_messages import ANTHROPIC_MESSAGES
 from gateway_shim.formats.gemini_content import GEMINI_GENERATE
 from gateway_shim.formats.openai_chat import ANTHROPIC_AS_OPENAI, GEMINI_AS_OPENAI, MISTRAL_CHAT, OPENAI_CHAT
 from gateway_shim.formats.openai_responses import OPENAI_RESPONSES
 from gateway_shim.formats.others import EMBEDDINGS
-from gateway_shim.usage_reading import _COUNTS, extractor_of, read_usage
+from gateway_shim.usage_reading import _COUNTS, read_usage
 from ingest.usage import check_usage
 
 FORMATS = {
