@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,6 +190,36 @@ def test_what_a_replaced_producer_still_holds_is_not_sent(broker: EmbeddedBroker
             with pytest.raises(ProducerClosed):
                 await held
         assert await read_all(broker, topic) == [b"1", b"2"]
+
+    run(scenario)
+
+
+def test_a_publisher_outlives_its_broker(kafka_cache: Path, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+
+    def start() -> EmbeddedBroker:
+        return EmbeddedBroker(tmp_path, port, cache=kafka_cache).__enter__()
+
+    async def scenario() -> None:
+        broker = await asyncio.to_thread(start)
+        topic = await a_topic(broker)
+        async with KafkaPublisher(broker.bootstrap, "test", timeout_s=1.0) as publisher:
+            await publisher.publish([Outgoing(topic, "k", b"1")])
+            await asyncio.to_thread(broker.stop)
+            for _ in range(3):
+                with pytest.raises(LogUnavailable):
+                    await publisher.publish([Outgoing(topic, "k", b"2")])
+            broker = await asyncio.to_thread(start)
+            try:
+                while True:
+                    try:
+                        await publisher.publish([Outgoing(topic, "k", b"2")])
+                        break
+                    except LogUnavailable:
+                        await asyncio.sleep(0.1)
+                assert set(await read_all(broker, topic)) == {b"1", b"2"}
+            finally:
+                await asyncio.to_thread(broker.stop)
 
     run(scenario)
 
