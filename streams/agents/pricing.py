@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from ingest.clock import Clock
 from ingest.codec import decode_event
 from ingest.errors import DecodeError
-from ingest.events.calls import Call, CallFinished, CallStarted
+from ingest.events.calls import Call, CallFinished, CallStarted, GatewayRetired
 from ingest.events.charges import SourcePosition
 from ingest.letters import LONGEST_VALUE, dead_letter, letter_record
 from ingest.log import Outgoing, Record
@@ -48,7 +48,7 @@ class PricingStep:
             event = decode_event(record.value).data
             if isinstance(event, CallFinished):
                 self._price(record, event)
-            elif not isinstance(event, CallStarted):
+            elif not isinstance(event, CallStarted | GatewayRetired):
                 raise DecodeError(f"{type(event).__name__} does not belong on {record.topic}")
         except DecodeError as reason:
             self._bury(record, str(reason))
