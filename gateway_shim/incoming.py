@@ -100,6 +100,8 @@ class Incoming:
         if not self.is_error and self.response is not None:
             headers = self.response.headers
             read_whole(self.answer, self._out.format, body, headers.get("content-encoding", ""))
+            if self._out.format.see_headers is not None:
+                self._out.format.see_headers(self.answer, headers)
         return body
 
     def break_off(self) -> None:

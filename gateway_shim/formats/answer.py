@@ -114,6 +114,8 @@ class Format:
     """The usage object in the words that the extractor knows, for servers that say it in their own."""
     with_request: Callable[[Answer, bytes], Counts] = field(default=lambda answer, _: answer.counts)
     """(answer, request body) -> its counts, for what only the request tells: the characters that were read aloud."""
+    see_headers: Callable[[Answer, Mapping[str, str]], None] | None = None
+    """Learn from the headers of a whole answer, named in any case; after its body."""
     see_text: Callable[[Answer, str], None] | None = None
     """Learn from a whole answer that is plain text (`text/…`); None: such an answer tells nothing."""
     output_limit: Callable[[Asked], int | None] = field(default=lambda _: None)

@@ -2,7 +2,7 @@
 
 Converse says its usage in one shape for all models (API reference, "TokenUsage"), a stream in its `metadata` event.
 `inputTokens` does not count cached tokens, except for models where `totalTokens` says that it does: then the total is
-input and output alone. InvokeModel has the model's own body; what its streams used stands, for all models, in
+input and output alone. InvokeModel has the model's own body, and counts in headers; what its streams used stands, for all models, in
 `amazon-bedrock-invocationMetrics` of the last chunk. Events come as {event type: payload}.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -24,6 +25,12 @@ _METRIC_NAMES = {
     "outputTokenCount": "outputTokens",
     "cacheReadInputTokenCount": "cacheReadInputTokens",
     "cacheWriteInputTokenCount": "cacheWriteInputTokens",
+}
+_HEADERS = {
+    "x-amzn-bedrock-input-token-count": "inputTokens",
+    "x-amzn-bedrock-output-token-count": "outputTokens",
+    "x-amzn-bedrock-cache-read-input-token-count": "cacheReadInputTokens",
+    "x-amzn-bedrock-cache-write-input-token-count": "cacheWriteInputTokens",
 }
 _ANTHROPIC_NAMES = {
     "input_tokens": "inputTokens",
@@ -84,7 +91,7 @@ def with_cached_beside(usage: Json) -> Json:
 
 
 def see_model_body(answer: Answer, body: Json) -> None:
-    """InvokeModel's answer: Anthropic's, Nova's, Llama's, Titan's; of other models the usage is not in the body."""
+    """InvokeModel's answer: Anthropic's, Nova's, Llama's, Titan's; of other models the usage stands in the headers."""
     usage = members(body.get("usage"))
     if "input_tokens" in usage:
         anthropic_messages.see_body(answer, body)
@@ -106,6 +113,20 @@ def _counts_at_top(body: Json) -> Json | None:
         results = [whole(members(result).get("tokenCount")) or 0 for result in items(body.get("results"))]
         return {"inputTokens": body["inputTextTokenCount"], "outputTokens": sum(results)}
     return None
+
+
+def see_model_headers(answer: Answer, headers: Mapping[str, str]) -> None:
+    """What InvokeModel says of every model in its headers, where the body has no usage."""
+    if answer.usage is not None:
+        return
+    counts = {
+        ours: int(value)
+        for theirs, ours in _HEADERS.items()
+        if (value := headers.get(theirs, "")).isdecimal()
+    }
+    if "inputTokens" in counts:
+        answer.merge_usage({"outputTokens": 0, **counts})
+        answer.has_final_usage = True
 
 
 def see_model_event(answer: Answer, event: Json) -> None:
@@ -161,6 +182,7 @@ BEDROCK_INVOKE = replace(
     see_body=see_model_body,
     see_event=see_model_event,
     normalise=in_converse_words,
+    see_headers=see_model_headers,
     output_limit=output_limit("max_tokens", choices=""),
 )
 BEDROCK_INVOKE_STREAM = replace(BEDROCK_INVOKE, always_streams=True)

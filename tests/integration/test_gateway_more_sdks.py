@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,9 +17,11 @@ from botocore.exceptions import ClientError
 
 from gateway_shim.eventstream import EventStreamSplitter
 from ingest.events.calls import Outcome
+from ingest.usage import TokenUsage
 from tests.fixtures.gateway import RunningGateway, assert_recorded_as_served
-from tests.fixtures.gateway_calls import ask
+from tests.fixtures.gateway_calls import ask, setting
 from tests.fixtures.providers import SimulatedProviders
+from tests.fixtures.upstream import answer
 
 pytestmark = pytest.mark.integration
 
@@ -231,6 +234,17 @@ def test_a_bearer_key_is_bedrocks_too(
     kinds = [message.headers[":event-type"] for message in EventStreamSplitter().feed(content)]
     assert kinds[-1] == "metadata"
     assert_recorded_as_served(shared_gateway.only_call(), simulated_providers.only_call())
+
+
+def test_invoked_models_that_say_nothing_are_counted_by_the_headers(tmp_path: Path) -> None:
+    counts = "content-type: application/json\r\nX-Amzn-Bedrock-Input-Token-Count: 11\r\n"
+    counts += "X-Amzn-Bedrock-Output-Token-Count: 22\r\n"
+    with setting(tmp_path, answer(b'{"outputs":[{"text":"Hi"}]}', headers=counts)) as (gateway, _):
+        ask(gateway, "/bedrock/model/mistral.mistral-7b-instruct-v0%3A2/invoke", b'{"prompt":"Why?"}')
+        finished = gateway.only_call()
+    assert finished.usage == TokenUsage(input_tokens=11, output_tokens=22)
+    assert not finished.is_estimated
+    assert finished.call.model == "mistral.mistral-7b-instruct-v0:2"
 
 
 def test_a_refusal_of_ours_is_an_error_of_bedrocks(shared_gateway: RunningGateway) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway_shim.answer_reading import reader_of
+from gateway_shim.formats.answer import Answer
+from gateway_shim.formats.openai_chat import OPENAI_CHAT
 from ingest.events.calls import Outcome
 from ingest.usage import TokenUsage
 from tests.fixtures.golden_answers import FOLDER, Case, check, index
@@ -126,6 +129,18 @@ CASES = {
 @pytest.mark.parametrize("name", list(CASES))
 def test_what_an_answer_means_and_costs(name: str) -> None:
     check(name, CASES[name])
+
+
+@pytest.mark.parametrize("name", ["openai/chat_stream.sse", "azure/chat_stream.sse", "vllm/chat_stream.sse"])
+def test_of_a_usage_that_was_our_wish_only_its_chunk_is_withheld(name: str) -> None:
+    data = (FOLDER / name).read_bytes()
+    events = data.split(b"\n\n")
+    usage = events[-3]
+    assert b'"choices": []' in usage
+    assert b'"prompt_tokens"' in usage
+    reader = reader_of(Answer(), OPENAI_CHAT, "text/event-stream", "", withholds=True)
+    passed = b"".join(reader.feed(data[at : at + 11]) for at in range(0, len(data), 11)) + reader.end()
+    assert passed == data.replace(usage + b"\n\n", b""), "a filter's results have no choices either, and pass"
 
 
 def test_every_file_is_in_the_index_with_its_document() -> None:
