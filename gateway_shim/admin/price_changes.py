@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,10 +26,13 @@ from ingest.pricing.review import Review, adoption, review
 
 
 class PriceChanges:
-    """What can be done to prices."""
+    """What can be done to prices. `providers` are those that calls can go to."""
 
-    def __init__(self, changes: Changes, prices: GatewayPrices, clock: Clock) -> None:
+    def __init__(
+        self, changes: Changes, prices: GatewayPrices, providers: Collection[str], clock: Clock
+    ) -> None:
         self._changes = changes
+        self._providers = providers
         self._prices = prices
         self._clock = clock
         # What is set depends on what is there: the same price sent twice at once is one price.
@@ -101,6 +104,11 @@ class PriceChanges:
                 f" spendstream prices rate {price.currency} …"
             )
         scope = price.scope
+        if scope.provider and scope.provider not in self._providers:
+            hints.append(
+                f"no provider here is named {scope.provider!r} ({', '.join(sorted(self._providers))}), so that only"
+                " imported calls can have this price"
+            )
         question = Question(scope.provider, scope.model, max(now, price.effective_from))
         if (
             price.discount_percent is not None

@@ -40,7 +40,7 @@ def admin_router(parts: Parts, changes: Changes, token: str) -> APIRouter:
     router.include_router(_teams(parts, changes))
     router.include_router(_keys(parts, changes))
     router.include_router(_budgets(parts, changes))
-    price_changes = PriceChanges(changes, parts.prices, parts.clock)
+    price_changes = PriceChanges(changes, parts.prices, parts.settings.upstreams, parts.clock)
     router.include_router(prices_router(parts, price_changes))
     router.include_router(exchange_rates_router(parts, price_changes))
     router.include_router(price_list_router(parts, price_changes))

@@ -160,6 +160,12 @@ def test_a_price_that_begins_in_the_past_says_what_it_does_not_do(gateway: Runni
     assert "keep their cost: spendstream reprice" in made["hint"]
 
 
+def test_a_provider_that_no_call_can_go_to_is_told_of(gateway: RunningGateway) -> None:
+    google = {"scope": {"provider": "google", "model": "gemini-2.5-pro"}, "discount_percent": "10"}
+    _, made = raw(gateway, "POST", "/admin/prices", google)
+    assert "no provider here is named 'google' (anthropic, " in made["hint"]
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
