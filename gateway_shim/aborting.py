@@ -9,7 +9,7 @@ whole answer anyway, and where nothing of the answer can be seen before its end:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -63,10 +63,10 @@ class AbortPolicy:
         raise AssertionError("the defaults know every call")
 
 
-def read_rules(text: str, variable: str) -> Rules:
+def read_rules(text: str, variable: str, known: Collection[str] | None = None) -> Rules:
     """`openai=cancel,bedrock.stream=drain,*.whole=drain` as rules; without a kind both are meant.
 
-    Raises InvalidSetting, naming `variable`, for anything else.
+    Raises InvalidSetting, naming `variable`, for anything else, and for a provider that is none of `known`.
     """
     rules: dict[tuple[str, str], OnAbort] = {}
     for entry in filter(None, map(str.strip, text.split(","))):
@@ -78,6 +78,10 @@ def read_rules(text: str, variable: str) -> Rules:
             raise InvalidSetting(
                 f"{variable} holds {entry!r}; write PROVIDER=cancel or PROVIDER=drain, where PROVIDER may be * and may end"
                 f" in .{STREAM} or .{WHOLE}"
+            )
+        if known is not None and provider != ANY and provider not in known:
+            raise InvalidSetting(
+                f"{variable} speaks of {provider!r}, which is none of {', '.join(sorted(known))}"
             )
         for one in (kind,) if kind else (STREAM, WHOLE):
             rules[provider, one] = OnAbort(word)

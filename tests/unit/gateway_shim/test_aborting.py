@@ -68,6 +68,18 @@ def test_a_rule_that_is_none_is_refused_with_what_to_write(text: str) -> None:
         policy(text)
 
 
+def test_a_provider_that_there_is_not_is_refused() -> None:
+    values = {
+        "SPENDSTREAM_UPSTREAM_MY_VLLM": "http://127.0.0.1:8000",
+        "SPENDSTREAM_ON_ABORT": "my-vllm=drain,bedrock=cancel",
+    }
+    assert read_settings(Environ(values)).aborts.of("my-vllm", True) is DRAIN
+    with pytest.raises(
+        InvalidSetting, match=r"speaks of 'opena', which is none of anthropic, .*my-vllm, openai"
+    ):
+        read_settings(Environ(values | {"SPENDSTREAM_ON_ABORT": "opena=cancel"}))
+
+
 def test_the_settings_are_read() -> None:
     settings = read_settings(
         Environ(
