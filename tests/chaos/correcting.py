@@ -25,6 +25,7 @@ class Priced:
 
     cost_usd: Decimal
     version: int
+    time_flag: str
 
 
 def correction(rng: random.Random, finished: CallFinished, before: Priced, now: datetime) -> CostCorrected:
@@ -46,6 +47,7 @@ def correction(rng: random.Random, finished: CallFinished, before: Priced, now: 
         previous_cost_usd=before.cost_usd,
         previous_version=before.version,
         corrected_at=now,
+        time_flag=before.time_flag,
     )
 
 

@@ -185,14 +185,14 @@ class Mischief:
         some = self._rng.sample(known_ends, min(8, len(known_ends)))
         names = ", ".join(f"'{call_id}'" for call_id in some)
         known = await self._asking.rows(
-            f"SELECT call_id, cost_usd, version FROM calls WHERE call_id IN ({names or repr('')})"
+            f"SELECT call_id, cost_usd, version, time_flag FROM calls WHERE call_id IN ({names or repr('')})"
         )
         now = self._clock.now()
         made = [
             correction(
                 self._rng,
                 self.invented[row["call_id"]].finished,
-                Priced(Decimal(row["cost_usd"]), int(row["version"])),
+                Priced(Decimal(row["cost_usd"]), int(row["version"]), row["time_flag"]),
                 now,
             )
             for row in known
