@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
+from msgspec.structs import replace
 
 from gateway_shim import asgi
 from gateway_shim.aborting import Drains, OnAbort
@@ -26,6 +27,7 @@ from gateway_shim.settlement import NOTHING, Settled, Unsettled, settle, settle_
 from gateway_shim.tokenizer import tokens_of
 from ingest.clock import Clock
 from ingest.events.calls import Call, CallFinished, Outcome
+from ingest.usage import TokenUsage
 
 _USAGE_FOLLOWS_S = 1.0
 """How long the rest of an answer is waited for that the provider has finished, although nobody wants it any more."""
@@ -237,7 +239,10 @@ class Exchange:
     def _write_down(self, settled: Settled, outcome: Outcome, status: int | None, error_type: str) -> None:
         self._is_recorded = True
         self._books.progress.end(self)
-        self._books.record(self._record_of(settled, outcome, status, error_type))
+        finished = self._record_of(settled, outcome, status, error_type)
+        self._books.record(finished)
+        for number, (model, usage) in enumerate(settled.others, 1):
+            self._books.record(_apart(finished, number, model, usage))
 
     def _record_of(
         self, settled: Settled, outcome: Outcome, status: int | None, error_type: str
@@ -265,6 +270,26 @@ class Exchange:
 
     def _milliseconds(self, moment: float) -> int:
         return max(0, round((moment - self._started) * 1000))
+
+
+def _apart(finished: CallFinished, number: int, model: str, usage: TokenUsage) -> CallFinished:
+    """What another model did within a call, as a call of its own; an attempt, so that logical calls stay as many."""
+    call = replace(
+        finished.call,
+        call_id=f"{finished.call.call_id}/{number}",
+        model=model[:_MAX_TEXT],
+        attempt=finished.call.attempt + number,
+        hold_usd=None,
+        request_bytes=0,
+    )
+    return replace(
+        finished,
+        call=call,
+        usage=usage,
+        response_model=call.model,
+        is_estimated=False,
+        provider_cost_usd=None,
+    )
 
 
 def _failed(reason: Exception, call: Call) -> Rejected:

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway_shim.estimate import Estimate, rough
 from gateway_shim.formats.answer import Answer, Format
-from gateway_shim.usage_reading import read_answer
+from gateway_shim.usage_reading import read_answer, read_others
 from ingest.events.calls import Outcome
 from ingest.usage import NO_USAGE, TokenUsage
 
@@ -19,6 +19,8 @@ class Settled:
 
     usage: TokenUsage | None
     is_estimated: bool = False
+    others: tuple[tuple[str, TokenUsage], ...] = ()
+    """(model, counts) of what other models did within the call, to be priced apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def settle(format: Format, outcome: Outcome, answer: Answer, request_body: bytes
         return Settled(NO_USAGE)
     said = read_answer(format, answer, request_body)
     if said is not None and answer.has_final_usage:
-        return Settled(said, answer.is_estimate)
+        return Settled(said, answer.is_estimate, read_others(format, answer))
     return Unsettled(said, said is not None and answer.usage is not None, answer.text.is_covered)
 
 

@@ -85,6 +85,12 @@ def read_answer(format: Format, answer: Answer, request_body: bytes = b"") -> To
     return msgspec.structs.replace(said, **beside)
 
 
+def read_others(format: Format, answer: Answer) -> tuple[tuple[str, TokenUsage], ...]:
+    """(model, counts) of what other models have done within the call."""
+    found = ((model, read_usage(format, usage)) for model, usage in format.other_models(answer))
+    return tuple((model, counts) for model, counts in found if counts is not None)
+
+
 def read_usage(format: Format, usage: Mapping[str, Any]) -> TokenUsage | None:
     """The counts of a usage object; None, and a warning, when it has none that we understand."""
     provider, flavor = format.extractor or _guess(usage)

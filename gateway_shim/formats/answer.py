@@ -112,6 +112,8 @@ class Format:
     """genai-prices' provider and API flavour; None: told from the usage's own members."""
     normalise: Callable[[Json], Json] = field(default=lambda usage: usage)
     """The usage object in the words that the extractor knows, for servers that say it in their own."""
+    other_models: Callable[[Answer], list[tuple[str, Json]]] = field(default=lambda _: [])
+    """(model, usage object) of what other models than the one that answered have done within the call."""
     with_request: Callable[[Answer, bytes], Counts] = field(default=lambda answer, _: answer.counts)
     """(answer, request body) -> its counts, for what only the request tells: the characters that were read aloud."""
     see_headers: Callable[[Answer, Mapping[str, str]], None] | None = None

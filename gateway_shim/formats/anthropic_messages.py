@@ -2,7 +2,8 @@
 
 The counts of `message_delta` are cumulative and replace those of `message_start`; with server tools the input grows.
 `usage.iterations` lists what the API did by itself: a compaction's tokens stand only there, and so may the tokens of a
-model that declined before another one answered (Messages API reference, `BetaUsage.iterations`).
+model that declined before another one answered (Messages API reference, `BetaUsage.iterations`). What another model did
+is a call of its own on the record, since a call has one model and one price.
 """
 
 from __future__ import annotations
@@ -57,47 +58,69 @@ def _see_usage(answer: Answer, usage: object) -> None:
     executions = whole(members(found.get("server_tool_use")).get("code_execution_requests"))
     if executions is not None:
         answer.counts["code_executions"] = executions
-    iterations = [members(iteration) for iteration in items(found.get("iterations"))]
-    # Each model has prices of its own, and a call one model: what another one did is priced as if it were this one's.
-    models = {
-        model
-        for iteration in iterations
-        if whole(iteration.get("output_tokens")) and isinstance(model := iteration.get("model"), str)
-    }
-    if models - {answer.model}:
-        answer.is_estimate = True
 
 
 def with_iterations(usage: Json) -> Json:
-    """`usage` with the tokens of its iterations that its own counts do not include.
-
-    An attempt that was declined before it had any output is not billed (BerriAI/litellm#39294, Anthropic's cost report);
-    an advisor is another model, whose tokens cannot be added to this one's.
-    """
-    iterations = [members(iteration) for iteration in items(usage.get("iterations"))]
-    sampled = [i for i in iterations if i.get("type") in ("message", "fallback_message")]
-    extra = [i for i in iterations if i.get("type") == "compaction"]
-    if len(sampled) > 1 and not _is_sum_of(usage, sampled):
-        *before, _ = sampled  # the counts are those of the attempt that answered
-        extra += [attempt for attempt in before if whole(attempt.get("output_tokens"))]
+    """`usage` as what the model that answered has used: with the tokens of its own iterations that the counts do not
+    include (a compaction, an earlier attempt), and without those of another model that they do include."""
+    sampled, foreign = _sampled(usage)
+    if _includes(usage, sampled):
+        usage = _plus(usage, foreign, -1) if foreign else usage
+        extra = []
+    else:
+        extra = [one for one in sampled[:-1] if one not in foreign and whole(one.get("output_tokens"))]
+    extra += [one for one in _iterations(usage) if one.get("type") == "compaction"]
     return _plus(usage, extra) if extra else usage
 
 
-def _is_sum_of(usage: Json, iterations: Iterable[Json]) -> bool:
-    said = whole(usage.get("output_tokens")) or 0
-    return said >= sum(whole(iteration.get("output_tokens")) or 0 for iteration in iterations)
+def other_models(answer: Answer) -> list[tuple[str, Json]]:
+    """(model, usage) of what other models did within the call, each at its own price: one that declined midway, and an
+    advisor, whose tokens are in no other count."""
+    usage = answer.usage or {}
+    _, foreign = _sampled(usage)
+    advisors = [one for one in _iterations(usage) if one.get("type") == "advisor_message"]
+    return [(str(one.get("model")), one) for one in (*foreign, *advisors)]
 
 
-def _plus(usage: Json, iterations: Iterable[Json]) -> Json:
+def _iterations(usage: Json) -> list[Json]:
+    return [members(iteration) for iteration in items(usage.get("iterations"))]
+
+
+def _sampled(usage: Json) -> tuple[list[Json], list[Json]]:
+    """The attempts at the answer, the last of which gave it, and those of them that are another model's bill.
+
+    An attempt that was declined before it had any output is not billed (BerriAI/litellm#39294, Anthropic's cost report).
+    """
+    sampled = [one for one in _iterations(usage) if one.get("type") in ("message", "fallback_message")]
+    served_by = sampled[-1].get("model") if sampled else None
+    foreign = [
+        one
+        for one in sampled
+        if isinstance(one.get("model"), str)
+        and served_by not in (None, one["model"])
+        and whole(one.get("output_tokens"))
+    ]
+    return sampled, foreign
+
+
+def _includes(usage: Json, iterations: Iterable[Json]) -> bool:
+    """Whether the counts of `usage` are at least those of all `iterations` together."""
+    return all(
+        (whole(usage.get(name)) or 0) >= sum(whole(one.get(name)) or 0 for one in iterations)
+        for name in ("input_tokens", "output_tokens")
+    )
+
+
+def _plus(usage: Json, iterations: Iterable[Json], sign: int = 1) -> Json:
     total = dict(usage)
     lifetimes = dict(members(usage.get("cache_creation")))
     for iteration in iterations:
         for name in _ADDED:
-            total[name] = (whole(total.get(name)) or 0) + (whole(iteration.get(name)) or 0)
+            total[name] = (whole(total.get(name)) or 0) + sign * (whole(iteration.get(name)) or 0)
         for name in _LIFETIMES:
             count = whole(members(iteration.get("cache_creation")).get(name)) or 0
             if count:
-                lifetimes[name] = (whole(lifetimes.get(name)) or 0) + count
+                lifetimes[name] = (whole(lifetimes.get(name)) or 0) + sign * count
     return total | {"cache_creation": lifetimes}
 
 
@@ -107,5 +130,6 @@ ANTHROPIC_MESSAGES = Format(
     see_event=see_event,
     extractor=("anthropic", "default"),
     normalise=with_iterations,
+    other_models=other_models,
     output_limit=output_limit("max_tokens", choices=""),
 )

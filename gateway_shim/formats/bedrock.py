@@ -183,6 +183,7 @@ BEDROCK_INVOKE = replace(
     see_event=see_model_event,
     normalise=in_converse_words,
     see_headers=see_model_headers,
+    other_models=anthropic_messages.other_models,
     output_limit=output_limit("max_tokens", choices=""),
 )
 BEDROCK_INVOKE_STREAM = replace(BEDROCK_INVOKE, always_streams=True)

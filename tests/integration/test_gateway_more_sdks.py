@@ -20,6 +20,7 @@ from ingest.events.calls import Outcome
 from ingest.usage import TokenUsage
 from tests.fixtures.gateway import RunningGateway, assert_recorded_as_served
 from tests.fixtures.gateway_calls import ask, setting
+from tests.fixtures.golden_answers import FOLDER
 from tests.fixtures.providers import SimulatedProviders
 from tests.fixtures.upstream import answer
 
@@ -245,6 +246,20 @@ def test_invoked_models_that_say_nothing_are_counted_by_the_headers(tmp_path: Pa
     assert finished.usage == TokenUsage(input_tokens=11, output_tokens=22)
     assert not finished.is_estimated
     assert finished.call.model == "mistral.mistral-7b-instruct-v0:2"
+
+
+def test_what_another_model_did_within_a_call_is_a_record_of_its_own(tmp_path: Path) -> None:
+    body = (FOLDER / "anthropic/fallback.json").read_bytes()
+    with setting(tmp_path, answer(body)) as (gateway, _):
+        ask(gateway, "/anthropic/v1/messages", b'{"model":"claude-fable-5","max_tokens":500,"messages":[]}')
+        main, other = gateway.finished(2)
+    assert (main.model, other.model) == ("claude-opus-4-8", "claude-fable-5")
+    assert main.usage == TokenUsage(input_tokens=412, output_tokens=264)
+    assert other.usage == TokenUsage(input_tokens=412, output_tokens=30)
+    assert other.call.call_id == f"{main.call.call_id}/1"
+    assert (main.call.attempt, other.call.attempt) == (0, 1), "one logical call"
+    assert not main.is_estimated
+    assert not other.is_estimated
 
 
 def test_a_refusal_of_ours_is_an_error_of_bedrocks(shared_gateway: RunningGateway) -> None:

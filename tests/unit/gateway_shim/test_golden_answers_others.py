@@ -43,9 +43,27 @@ CASES = {
     "anthropic/compaction.json": Case(
         usage=TokenUsage(input_tokens=203_000, output_tokens=4500), cost="1.1275", model=OPUS
     ),
-    # both attempts, at the price of the one that answered: 824 x 5 + 294 x 25 = 4120 + 7350
+    # the attempt that answered: 412 x 5 + 264 x 25 = 2060 + 6600; the one that was declined midway, at its own price:
+    # 412 x 10 + 30 x 50 = 4120 + 1500
     "anthropic/fallback.json": Case(
-        usage=TokenUsage(input_tokens=824, output_tokens=294), cost="0.01147", model=OPUS, is_estimated=True
+        usage=TokenUsage(input_tokens=412, output_tokens=264),
+        cost="0.00866",
+        model=OPUS,
+        others=(("claude-fable-5", TokenUsage(input_tokens=412, output_tokens=30), "0.00562"),),
+    ),
+    # the same where the counts are sums: 824 - 412 and 294 - 30
+    "anthropic/fallback_summed.json": Case(
+        usage=TokenUsage(input_tokens=412, output_tokens=264),
+        cost="0.00866",
+        model=OPUS,
+        others=(("claude-fable-5", TokenUsage(input_tokens=412, output_tokens=30), "0.00562"),),
+    ),
+    # the executor: 350 x 3 + 89 x 15 = 1050 + 1335; the advisor: 823 x 5 + 1612 x 25 = 4115 + 40300
+    "anthropic/advisor.json": Case(
+        usage=TokenUsage(input_tokens=350, output_tokens=89),
+        cost="0.002385",
+        model=SONNET,
+        others=((OPUS, TokenUsage(input_tokens=823, output_tokens=1612), "0.044415"),),
     ),
     # 412 x 5 + 264 x 25 = 2060 + 6600
     "anthropic/fallback_before_output.json": Case(
