@@ -20,7 +20,7 @@ define run_processes
 	@export SPENDSTREAM_STOP_WITH_PARENT=1; trap : INT TERM; honcho start $(1); rc=$$?; case $$rc in 130|143) exit 0;; *) exit $$rc;; esac
 endef
 
-.PHONY: help up demo test check unit integration e2e format lock bench bench-worker bench-aborts chaos clean
+.PHONY: help up demo test check unit integration e2e format lock bench bench-worker bench-pricing bench-aborts chaos clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
