@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.errors import InvalidInput
+from ingest.pricing.classes import BY_NAME, Kind
 from ingest.pricing.compiled import CompiledPrice
 from ingest.pricing.genai import RELEASE, shipped_providers
 from ingest.pricing.listing import ListedModel, ListedProvider, find_model
@@ -139,7 +140,8 @@ class _Found(NamedTuple):
         """The rates by class without a tier; None where neither the list nor the supplement knows the model."""
         ours = rates_in(entry for entry in self.entries if not entry.tier and entry.since <= at)
         if self.model is None:
-            return ours or None
+            # Fees of tools alone are no price of a model: nobody knows what it costs.
+            return ours if any(BY_NAME[name].kind is not Kind.TOOLS for name in ours) else None
         listed = self.model.standard(at)
         if not listed:
             # The list has the model and no rate for it: it is free of charge.

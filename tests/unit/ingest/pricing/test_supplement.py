@@ -141,6 +141,11 @@ def test_every_name_that_has_moved_on_means_a_model_of_the_list() -> None:
             assert BOOK.rates_at(entry.provider, old_name, NOW) == rates(entry.provider, entry.same_as)
 
 
+@pytest.mark.parametrize("tier", ["", "batch", "priority"])
+def test_a_model_that_the_list_does_not_have_is_not_priced_by_fees_of_tools(tier: str) -> None:
+    assert BOOK.rates_at("openai", "gpt-99-nobody-knows", NOW, tier) is None
+
+
 def test_newer_entries_take_over_on_their_day() -> None:
     """Container sessions: $30 for 1,000 until 1 June 2026, then by the minute, at least 5 of 20."""
     last = datetime(2026, 6, 1, 23, 59, 59, 999999, tzinfo=UTC)
