@@ -16,6 +16,13 @@ from ingest.errors import InvalidInput
 from warehouse.invoices.report import Key, Measure, Period, Report, count
 
 _CENTS = Decimal(100)
+_PARTS = {
+    "uncached_input_tokens": Measure.COST_INPUT,
+    "cache_read_input_tokens": Measure.COST_CACHE,
+    "cache_creation": Measure.COST_CACHE,
+    "output_tokens": Measure.COST_OUTPUT,
+}
+"""A cost's `token_type`, up to a dot -> the part of our cost that it is."""
 _PRIORITY = "Anthropic's cost report leaves out the priority tier; calls of it are only in ours"
 
 
@@ -82,7 +89,10 @@ def _read_cost(report: Report, result: Mapping[str, Any], start: datetime) -> No
         raise InvalidInput(f"an amount is {result['amount']!r}, which is no number")
     model = result.get("model") or ""
     item = "" if model else str(result.get("description") or result.get("cost_type") or "")
-    report.add(Key(start.date(), model, item), Measure.COST, cents / _CENTS)
+    key, amount = Key(start.date(), model, item), cents / _CENTS
+    report.add(key, Measure.COST, amount)
+    if model and (part := _PARTS.get(str(result.get("token_type")).partition(".")[0])) is not None:
+        report.add(key, part, amount)
 
 
 def _instant(bucket: Mapping[str, Any], name: str) -> datetime:

@@ -104,9 +104,21 @@ def _read_cost(report: Report, result: Mapping[str, Any], start: datetime) -> No
     if currency != "usd":
         raise InvalidInput(f"an amount is in {currency}; costs are compared in USD")
     line_item = result.get("line_item") or ""
-    model, comma, _ = line_item.partition(", ")
+    model, comma, part = line_item.partition(", ")
     key = Key(start.date(), model) if comma else Key(start.date(), item=line_item)
-    report.add(key, Measure.COST, _usd(amount.get("value")))
+    dollars = _usd(amount.get("value"))
+    report.add(key, Measure.COST, dollars)
+    if comma and (measure := _part(part)) is not None:
+        report.add(key, measure, dollars)
+
+
+def _part(words: str) -> Measure | None:
+    """The part of our cost that a line item's class is: `cached input`, `input`, `output`, also `audio input` and the like."""
+    if "cache" in words:
+        return Measure.COST_CACHE
+    if "output" in words:
+        return Measure.COST_OUTPUT
+    return Measure.COST_INPUT if "input" in words else None
 
 
 def _usd(value: object) -> Decimal:

@@ -31,6 +31,9 @@ _EXPRESSIONS = {
     Measure.CHARACTERS: "usage_extra['characters']",
     Measure.AUDIO_SECONDS: "usage_extra['audio_ms'] / 1000",
     Measure.COST: "cost_usd",
+    Measure.COST_INPUT: "input_cost_usd",
+    Measure.COST_CACHE: "cache_cost_usd",
+    Measure.COST_OUTPUT: "output_cost_usd",
 }
 """Each measure of one call, in SQL."""
 
@@ -88,9 +91,7 @@ def _sums(measure: Measure) -> str:
     value = f"toDecimal128({_EXPRESSIONS[measure]}, 12)"
     # A call without a price has no cost to sum: how many there are says more.
     unpriced = (
-        "toDecimal128(countIf(NOT is_priced), 12)"
-        if measure is Measure.COST
-        else f"sumIf({value}, NOT is_priced)"
+        "toDecimal128(countIf(NOT is_priced), 12)" if measure.is_money else f"sumIf({value}, NOT is_priced)"
     )
     return f"sum({value}), sumIf({value}, is_estimated), {unpriced}"
 

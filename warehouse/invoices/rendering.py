@@ -75,7 +75,7 @@ def _row(line: Line, width: int) -> str:
 
 def _number(amount: Decimal, line: Line, sign: str = "") -> str:
     """Dollars with their twelve places, seconds with three, all else whole."""
-    if line.measure is Measure.COST:
+    if line.measure.is_money:
         return f"{amount:{sign},.12f}"
     return f"{amount:{sign},.3f}" if line.measure is Measure.AUDIO_SECONDS else f"{amount:{sign},.0f}"
 
@@ -86,7 +86,7 @@ def _share(part: Decimal, whole: Decimal) -> str:
 
 def _unpriced(line: Line) -> str:
     """Of a cost, how many calls have none; else the share."""
-    if line.measure is Measure.COST:
+    if line.measure.is_money:
         return f"{line.ours.unpriced:.0f} calls" if line.ours.unpriced else ""
     return _share(line.ours.unpriced, line.ours.whole)
 
@@ -110,7 +110,7 @@ def as_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    is_cost = line.measure is Measure.COST
+    is_cost = line.measure.is_money
     return {
         "day": line.day.isoformat() if line.day else None,
         "model": line.model,

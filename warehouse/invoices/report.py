@@ -31,6 +31,14 @@ class Measure(StrEnum):
     CHARACTERS = "characters"
     AUDIO_SECONDS = "audio_seconds"
     COST = "cost_usd"
+    COST_INPUT = "input_cost_usd"
+    COST_CACHE = "cache_cost_usd"
+    COST_OUTPUT = "output_cost_usd"
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is US dollars."""
+        return self.value.endswith("cost_usd")
 
 
 class Kind(StrEnum):

@@ -56,6 +56,8 @@ def test_openai_grouped_by_model_sums_batches_and_by_line_item_splits_model_and_
     # 0.06 input + 0.0123 output; what names no model stays an item of its own.
     assert amounts_of("openai_costs_by_line_item.json") == {
         (DAY, "gpt-4o-2024-08-06", "cost_usd"): Decimal("0.0723"),
+        (DAY, "gpt-4o-2024-08-06", "input_cost_usd"): Decimal("0.06"),
+        (DAY, "gpt-4o-2024-08-06", "output_cost_usd"): Decimal("0.0123"),
         (DAY, "web search tool calls", "cost_usd"): Decimal("0.01"),
     }
 
@@ -73,7 +75,41 @@ def test_what_anthropic_documents() -> None:
         (day, model, "web_searches"): 10,
     }
     # 123.78912 cents.
-    assert amounts_of("anthropic_costs.json") == {(day, model, "cost_usd"): Decimal("1.2378912")}
+    assert amounts_of("anthropic_costs.json") == {
+        (day, model, "cost_usd"): Decimal("1.2378912"),
+        (day, model, "input_cost_usd"): Decimal("1.2378912"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("token_type", "part"),
+    [
+        ("uncached_input_tokens", "input_cost_usd"),
+        ("cache_read_input_tokens", "cache_cost_usd"),
+        ("cache_creation.ephemeral_1h_input_tokens", "cache_cost_usd"),
+        ("cache_creation.ephemeral_5m_input_tokens", "cache_cost_usd"),
+        ("output_tokens", "output_cost_usd"),
+    ],
+)
+def test_each_class_of_anthropics_costs_is_a_part_of_ours(token_type: str, part: str) -> None:
+    page = json.loads((GOLDEN / "anthropic_costs.json").read_text())
+    page["data"][0]["results"][0]["token_type"] = token_type
+    (report,) = read_reports(json.dumps(page).encode())
+    assert {str(measure) for _, measure in report.amounts} == {"cost_usd", part}
+
+
+def test_a_fee_without_a_model_stays_an_item() -> None:
+    page = json.loads((GOLDEN / "anthropic_costs.json").read_text())
+    fee = {
+        "currency": "USD",
+        "amount": "50",
+        "cost_type": "web_search",
+        "description": "Web Search Usage",
+        "model": None,
+    }
+    page["data"][0]["results"] = [fee]
+    (report,) = read_reports(json.dumps(page).encode())
+    assert report.amounts == {(Key(date(2025, 8, 1), item="Web Search Usage"), Measure.COST): Decimal("0.5")}
 
 
 def test_a_report_says_of_whom_of_what_and_of_which_time_it_is() -> None:
