@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ingest.errors import Halted
 from ingest.log import Positions, Record
+from ingest.topics import TopicName
 from warehouse.client import Client
 from warehouse.columns import Table
 from warehouse.gathering import Mark, fingerprint
@@ -124,6 +125,15 @@ class StoredPositions:
                 mark.position,
                 first - 1,
             )
+
+
+def other_logs(client: Client, log: str) -> list[str]:
+    """Other Kafka clusters from which this warehouse has loaded calls. Blocks."""
+    rows = client.rows(
+        "SELECT DISTINCT log FROM stored_positions WHERE log != {log:String} AND topic = {topic:String} ORDER BY log",
+        {"log": log, "topic": TopicName.COSTS},
+    )
+    return [name for (name,) in rows]
 
 
 def forget_positions(client: Client) -> None:

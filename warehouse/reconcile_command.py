@@ -110,16 +110,18 @@ def _compare_all(client: Client, kafka: str | None, format: str) -> bool:
 async def _compare_log(kafka: str, client: Client, told: dict[str, Any], format: str) -> bool:
     """Read the log again and print how the calls and their charges compare with it; whether they are the same."""
     settled = await asyncio.to_thread(reconciliation.settled_before, client)
-    stored = await asyncio.to_thread(
-        positions.StoredPositions(client, await cluster_id(kafka), TopicName.COSTS).stored
-    )
+    log = await cluster_id(kafka)
+    stored = await asyncio.to_thread(positions.StoredPositions(client, log, TopicName.COSTS).stored)
     follower = KafkaFollower(kafka, TopicName.COSTS, "spendstream-audit")
     totals = await audit.read_log(follower, {partition: mark.position for partition, mark in stored.items()})
     wrong = await asyncio.to_thread(lambda: list(audit.compare(client, totals)))
+    spent = await asyncio.to_thread(charges.published_states, client)
     charged = await charges.read_charges(everything(kafka, TopicName.CHARGES, "spendstream-audit"))
-    ends = await _is_loading(kafka, stored)
+    if await asyncio.to_thread(positions.other_logs, client, log):
+        charged.follows_another_log(settled)
+    is_loading = await _is_loading(kafka, stored)
     compared = await asyncio.to_thread(
-        lambda: charges.compare_charges(client, charged, settled, is_loading=ends)
+        lambda: charges.compare_charges(client, charged, spent, settled, is_loading=is_loading)
     )
     if format == "table":
         typer.echo("\n".join(["", audit.render(totals, wrong), "", *charges.render(compared)]))
@@ -130,8 +132,8 @@ async def _compare_log(kafka: str, client: Client, told: dict[str, Any], format:
     }
     told["charges"] = {
         "balances": compared.balances,
-        "wrong": [one.describe() for one in compared.wrong],
-        "skipped": list(compared.skipped),
+        "states": compared.states,
+        "findings": compared.findings,
         "on_the_way": compared.moving,
         "beyond_the_log": compared.beyond,
     }

@@ -1,13 +1,15 @@
 """The charges on the log, call by call, beside what the calls in the warehouse cost.
 
 This is the exact comparison also of windows that are over, as far back as the log goes. The ledger applies a charge once,
-known by its source, and so does this, by other means: it keeps every source, where the ledger keeps the highest.
+known by its source, and so does this, by other means: it keeps every source, where the ledger keeps the highest. And since
+the ledger folds a budget's charges in their order, whatever it has published of a window is what the first so many of them
+sum to: so that states are checked to the last place while calls go on, and after a window is over.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +28,8 @@ _SUMS = """SELECT balance.1 AS name, balance.2 AS window, sum(cost_usd)
 FROM (SELECT arrayJoin(arrayZip(budgets, budget_windows)) AS balance, cost_usd
       FROM calls WHERE notEmpty(budgets) AND length(budgets) = length(budget_windows))
 GROUP BY name, window"""
+_STATES = """SELECT name, window, argMax(spent_usd, tuple(changed_at, kafka_offset)) FROM budget_states FINAL
+GROUP BY name, window"""
 _CALLS = """SELECT call_id, cost_usd, inserted_at FROM calls
 WHERE length(budgets) = length(budget_windows)
   AND has(arrayZip(budgets, budget_windows), ({budget:String}, {window:String}))"""
@@ -42,8 +46,11 @@ class ChargeTotals:
     """Charges that came behind a later one of their source's partition: the ledger has passed over them."""
     begins_at: datetime | None = None
     """Windows that began before this may have charges that have left the log; None: the log holds all there ever were."""
+    first_at: datetime | None = None
+    """When the oldest record of the log was written."""
     _marks: dict[tuple[BalanceName, str, int], int] = field(default_factory=dict)
     _met: set[int] = field(default_factory=set)
+    _passed_over: set[tuple[BalanceName, tuple[str, int, int]]] = field(default_factory=set)
 
     def add(self, record: Record) -> None:
         """Take in one record; each partition in order."""
@@ -68,6 +75,7 @@ class ChargeTotals:
         if event.source.offset < self._marks.get(mark, -1):
             told = f"a charge of ${amount} for call {event.call_id} ({record.topic}/{record.partition}/{record.offset})"
             self.skipped.append((balance, told))
+            self._passed_over.add((balance, source))
         else:
             self._marks[mark] = event.source.offset
 
@@ -77,6 +85,23 @@ class ChargeTotals:
         for call_id, amount in self.charges.get(balance, {}).values():
             found[call_id] += amount
         return dict(found)
+
+    def is_sum(self, balance: BalanceName, spent_usd: Decimal) -> bool:
+        """Whether the first so many charges, in the order of the log, sum to `spent_usd`."""
+        total = ZERO
+        if total == spent_usd:
+            return True
+        for source, (_, amount) in self.charges.get(balance, {}).items():
+            if (balance, source) not in self._passed_over:
+                total += amount
+                if total == spent_usd:
+                    return True
+        return False
+
+    def follows_another_log(self, now: datetime) -> None:
+        """The warehouse has loaded from another log before this one: what began before this one is not all on it."""
+        first = self.first_at or now
+        self.begins_at = max(self.begins_at or first, first)
 
     def is_whole(self, balance: BalanceName) -> bool:
         """Whether every charge of the balance's window is on the log."""
@@ -91,8 +116,9 @@ class ChargeTotals:
     def _note_beginning(self, record: Record) -> None:
         if record.partition not in self._met:
             self._met.add(record.partition)
+            at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+            self.first_at = min(self.first_at or at, at)
             if record.offset > 0:
-                at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
                 self.begins_at = max(self.begins_at or at, at)
 
 
@@ -121,24 +147,60 @@ class WrongCharge:
 
 
 @dataclass(frozen=True)
+class WrongState:
+    """A published balance that is not what any number of its first charges sum to."""
+
+    balance: BalanceName
+    spent_usd: Decimal
+
+    def describe(self) -> str:
+        """For people, one line."""
+        return (
+            f"budget {self.balance[0]}, window {self.balance[1]}: its newest state says ${self.spent_usd:.12f}, which is not"
+            " the sum of its first charges"
+        )
+
+
+@dataclass(frozen=True)
 class ChargesCompared:
-    """What came of it: balances that were compared and calls that are wrong, on the way, or out of the log's reach."""
+    """What came of it: balances and states that were compared, and what is wrong, on the way, or out of the log's reach."""
 
     balances: int
+    states: int
     wrong: Sequence[WrongCharge]
+    wrong_states: Sequence[WrongState]
     moving: int
     beyond: int
     skipped: Sequence[str]
 
     @property
+    def findings(self) -> list[str]:
+        """Everything that is wrong, a line each."""
+        return [
+            *(f"WRONG    {one.describe()}" for one in self.wrong),
+            *(f"WRONG    {one.describe()}" for one in self.wrong_states),
+            *(f"SKIPPED  {text} came too late to be applied" for text in self.skipped),
+        ]
+
+    @property
     def agrees(self) -> bool:
-        return not (self.wrong or self.skipped)
+        return not self.findings
+
+
+def published_states(client: Client) -> dict[BalanceName, Decimal]:
+    """What the newest state of every balance says. Ask before the charges are read: they must be ahead. Blocks."""
+    return {(name, window): amount for name, window, amount in client.rows(_STATES)}
 
 
 def compare_charges(
-    client: Client, totals: ChargeTotals, settled: datetime, *, is_loading: bool
+    client: Client,
+    totals: ChargeTotals,
+    spent: Mapping[BalanceName, Decimal],
+    settled: datetime,
+    *,
+    is_loading: bool,
 ) -> ChargesCompared:
-    """Every balance, call by call where its sums differ. Blocks.
+    """Every balance, call by call where its sums differ, and every state in `spent`. Blocks.
 
     `settled`: calls stored after it may have been charged after the log was read. `is_loading`: calls wait to be stored.
     """
@@ -160,7 +222,10 @@ def compare_charges(
         for name, told in totals.skipped
         if totals.is_whole(name)
     ]
-    return ChargesCompared(len(whole), wrong, moving, len(names) - len(whole), skipped)
+    published = [(name, amount) for name, amount in spent.items() if totals.is_whole(name)]
+    wrong_states = [WrongState(name, amount) for name, amount in published if not totals.is_sum(name, amount)]
+    beyond = len(names) - len(whole)
+    return ChargesCompared(len(whole), len(published), wrong, wrong_states, moving, beyond, skipped)
 
 
 def _differing(
@@ -180,11 +245,13 @@ def _differing(
 
 def render(found: ChargesCompared, shown: int = 20) -> list[str]:
     """The comparison as lines of text."""
-    lines = [f"charges   {found.balances:,} balances compared with their charges on the log, call by call"]
-    lines += [f"WRONG    {one.describe()}" for one in found.wrong[:shown]]
-    if len(found.wrong) > shown:
-        lines.append(f"… and {len(found.wrong) - shown:,} more")
-    lines += [f"SKIPPED  {text} came too late to be applied" for text in found.skipped[:shown]]
+    lines = [
+        f"charges   {found.balances:,} balances compared with their charges on the log, call by call;"
+        f" {found.states:,} states with the sums of their first charges"
+    ]
+    lines += found.findings[:shown]
+    if len(found.findings) > shown:
+        lines.append(f"… and {len(found.findings) - shown:,} more")
     if found.moving:
         lines.append(f"{found.moving:,} calls are on the way")
     if found.beyond:
@@ -192,6 +259,6 @@ def render(found: ChargesCompared, shown: int = 20) -> list[str]:
     lines.append(
         "every call is charged what it costs"
         if found.agrees
-        else f"{len(found.wrong) + len(found.skipped)} charges are not what their calls cost"
+        else f"{len(found.findings):,} charges or states are not what they should be"
     )
     return lines

@@ -20,7 +20,7 @@ from ingest.kafka.admin import cluster_id
 from ingest.kafka.spans import KafkaSpanReader, spans
 from ingest.log import Positions, PositionSource
 from ingest.topics import TopicName
-from warehouse import migrations
+from warehouse import migrations, positions
 from warehouse.address import parse_address
 from warehouse.client import Client, create_client
 from warehouse.help_text import flowing
@@ -84,7 +84,7 @@ def register(app: typer.Typer, settings: Settings) -> None:
             if do_verify:
                 present = _connected(present_url, ending)
                 migrations.wait_for_schema(present, 0)
-                if others := target.other_logs(present, plan.log):
+                if others := positions.other_logs(present, plan.log):
                     errors.print(
                         f"the present warehouse has also loaded from another log ({', '.join(others)}): rows of it may count"
                         " as not on this one"

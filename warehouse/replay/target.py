@@ -109,14 +109,5 @@ def check_log(client: Client, plan: Plan, now: Plan) -> None:
                 )
 
 
-def other_logs(client: Client, log: str) -> list[str]:
-    """Other Kafka clusters from which this warehouse has loaded calls. Blocks."""
-    rows = client.rows(
-        "SELECT DISTINCT log FROM stored_positions WHERE log != {log:String} AND topic = {topic:String} ORDER BY log",
-        {"log": log, "topic": TopicName.COSTS},
-    )
-    return [name for (name,) in rows]
-
-
 def _stored(client: Client, log: str, topic: TopicName) -> dict[int, int]:
     return {number: mark.position for number, mark in StoredPositions(client, log, topic).stored().items()}

@@ -132,7 +132,7 @@ def test_budgets_agree_with_their_calls_and_with_the_log_and_a_lost_call_is_foun
         "differs",
         "agrees",
     }
-    assert any(lost in one for one in told["charges"]["wrong"])
+    assert any(lost in one for one in told["charges"]["findings"])
 
 
 def test_an_invoice_is_compared_by_day_and_model(

@@ -141,7 +141,7 @@ def compared(
 ) -> tuple[list[WrongCharge], int]:
     whole = sum((cost for _, cost, _ in rows), Decimal(0))
     client = RememberingClient([("b", WINDOW, whole)], list(rows))
-    found = compare_charges(client, totals, AT, is_loading=is_loading)
+    found = compare_charges(client, totals, {}, AT, is_loading=is_loading)
     return list(found.wrong), found.moving
 
 
@@ -168,6 +168,39 @@ def test_windows_that_began_before_the_log_are_not_compared() -> None:
     totals = totals_of(charge("1", "0.5", 9), first_offset=5, at=datetime(2026, 11, 2, tzinfo=UTC))
     assert not totals.is_whole(("b", WINDOW))
     assert totals.is_whole(("b", "0/2026-11-03T00:00:00Z"))
-    found = compare_charges(RememberingClient([("b", WINDOW, Decimal(7))]), totals, AT, is_loading=False)
+    client = RememberingClient([("b", WINDOW, Decimal(7))])
+    found = compare_charges(client, totals, {("b", WINDOW): Decimal(99)}, AT, is_loading=False)
     assert (found.balances, found.beyond, found.agrees) == (0, 1, True)
     assert render_charges(found)[-1] == "every call is charged what it costs"
+
+
+@pytest.mark.parametrize(
+    ("spent", "is_sum"),
+    [("0", True), ("0.5", True), ("1.5", True), ("1.3", True), ("1", False), ("2", False)],
+)
+def test_a_state_is_the_sum_of_its_first_charges_whenever_it_was_published(spent: str, is_sum: bool) -> None:
+    totals = totals_of(
+        charge("1", "0.5", 3), charge("2", "1", 4), charge("1", "0.5", 3), correction("1", "-0.2", 3)
+    )
+    client = RememberingClient([("b", WINDOW, Decimal("1.3"))])
+    found = compare_charges(client, totals, {("b", WINDOW): Decimal(spent)}, AT, is_loading=False)
+    assert (found.states, found.agrees) == (1, is_sum)
+    if not is_sum:
+        assert f"its newest state says ${Decimal(spent):.12f}, which is not the sum" in found.findings[0]
+
+
+def test_what_the_ledger_has_passed_over_is_in_no_state() -> None:
+    totals = totals_of(charge("1", "0.5", 4), charge("2", "1", 3), charge("3", "2", 5))
+    assert totals.is_sum(("b", WINDOW), Decimal("2.5"))
+    assert not totals.is_sum(("b", WINDOW), Decimal("1.5"))
+
+
+def test_windows_that_began_on_another_log_are_not_compared() -> None:
+    """Kafka was made anew beside a warehouse that stayed: its beginning is the beginning of nothing else."""
+    totals = totals_of(charge("1", "0.5", 9), at=datetime(2026, 11, 2, tzinfo=UTC))
+    assert totals.is_whole(("b", WINDOW))
+    totals.follows_another_log(AT)
+    assert not totals.is_whole(("b", WINDOW))
+    empty = totals_of()
+    empty.follows_another_log(AT)
+    assert not empty.is_whole(("b", WINDOW))
