@@ -55,6 +55,8 @@ def _see_usage(answer: Answer, usage: object) -> None:
     tier = found.get("service_tier")
     if isinstance(tier, str):
         answer.service_tier = tier
+    if found.get("speed") == "fast":
+        answer.service_tier = "fast"  # what it costs goes by the speed (Anthropic, Fast mode, Pricing)
     executions = whole(members(found.get("server_tool_use")).get("code_execution_requests"))
     if executions is not None:
         answer.counts["code_executions"] = executions

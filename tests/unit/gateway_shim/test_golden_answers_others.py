@@ -35,6 +35,13 @@ CASES = {
         model=SONNET,
         tier="standard",
     ),
+    # fast mode is twice the price, whatever the tier: 523 x 8 + 1000 x 0.4 + 1842 x 40 = 4184 + 400 + 73680
+    "anthropic/fast.json": Case(
+        usage=TokenUsage(input_tokens=1523, cache_read_tokens=1000, output_tokens=1842),
+        cost="0.078264",
+        model="claude-opus-5-5",
+        tier="fast",
+    ),
     # the last count, not the sum: 10682 x 3 + 510 x 15 = 32046 + 7650; one search 0.01
     "anthropic/stream_web_search.sse": Case(
         usage=TokenUsage(input_tokens=10682, output_tokens=510, web_searches=1), cost="0.049696", model=SONNET

@@ -95,6 +95,7 @@ def test_the_list_goes_before_the_supplement() -> None:
         ("azure", "gpt-4.1", "priority", "1.75", "1.75"),
         ("azure", "gpt-5", "flex", "0.5", "0.5"),
         ("openai", "gpt-6-astra", "ultrafast", "6", "6"),
+        ("anthropic", "claude-opus-4-6", "fast", "6", "6"),
         ("bedrock", "amazon.nova-pro-v1:0", "flex", "0.5", "0.5"),
         ("bedrock", "amazon.nova-pro-v1:0", "priority", "1.75", "1.75"),
         ("xai", "grok-4.7", "batch", "0.8", "0.8"),
