@@ -1,4 +1,5 @@
-"""The steps on a simulated log that crashes wherever it hurts: the outcome is that of a run without a crash.
+"""The steps on a simulated log that crashes wherever it hurts: the outcome is that of a run without a crash,
+whatever prices come in between.
 
 Simulated are the log (a crash leaves a beginning of what was being published, partition by partition) and the tables
 (a crash leaves a beginning of the writes on the changelog; the local store is ahead of it, or was lost). The steps, the
@@ -20,21 +21,23 @@ from ingest.codec import decode_event, encode_event
 from ingest.events.calls import BudgetRef, CallFinished
 from ingest.events.costs import CallCosted
 from ingest.events.governance import BudgetDefined
+from ingest.events.prices import PriceOverridden, PriceScope
 from ingest.events.states import BudgetStateChanged
 from ingest.governance.windows import window_at
 from ingest.ids import new_id
 from ingest.log import Outgoing, Record
-from ingest.pricing.book import GenaiPriceBook
+from ingest.pricing.history import PriceHistory
+from ingest.pricing.lists import PriceLists, shipped_list
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
-from streams.agents.pinned import FixedPrices
+from streams.agents.pinned import PinnedPrices
 from streams.agents.pricing import PricingStep
 from streams.step import Step
 from tests.builders import a_budget, a_call_costed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PARTITIONS = 2
-BOOK = GenaiPriceBook()
+LISTS = PriceLists(shipped_list())
 BUDGETS = tuple(a_budget(name=name, created_at=NOW, limit_usd=Decimal("0.02")) for name in "abc")
 A_CALL_COSTS = Decimal("0.0055")
 
@@ -116,18 +119,22 @@ def _set(mapping: dict[tuple[int, bytes], bytes], key: tuple[int, bytes], value:
 class Process:
     """All steps with their tables, as one worker runs them."""
 
-    def __init__(self, log: Log, data: st.DataObject) -> None:
+    def __init__(self, log: Log, history: PriceHistory, data: st.DataObject) -> None:
         self._log = log
+        self._history = history
         self._data = data
         self._clock = FixedClock(NOW)
         self._positions = SimulatedTable()
         self._tables = [SimulatedTable() for _ in range(3)]
+        self._epochs = SimulatedTable()
         self._start()
 
     def _start(self) -> None:
         seen, balances, budgets = self._tables
         self.steps: dict[str, Step] = {
-            "llm.calls": PricingStep(seen, FixedPrices(BOOK), self._clock),
+            "llm.calls": PricingStep(
+                seen, PinnedPrices(self._epochs, self._history, self._clock), self._clock
+            ),
             "budget.charges": LedgerStep(balances, budgets, self._clock),
             "governance": GovernanceStep(self._clock),
         }
@@ -147,6 +154,12 @@ class Process:
         for record in records:
             step.accept(record)
         work = step.take()
+        if crash == "before publishing":
+            under_way = self._epochs.under_way
+            self._epochs.deliver(self._data.draw(st.integers(0, len(under_way)), label="delivered first"))
+            return self._crash()
+        if work.first:
+            self._epochs.deliver()
         if crash == "writing":
             self._publish_beginnings(list(work.records))
             for table in self._tables:
@@ -181,7 +194,7 @@ class Process:
 
     def _crash(self) -> None:
         is_disk_lost = self._data.draw(st.booleans(), label="disk lost")
-        for table in (self._positions, *self._tables):
+        for table in (self._positions, self._epochs, *self._tables):
             table.under_way = []
             table.recover(self._data, is_disk_lost)
         self._start()
@@ -205,7 +218,13 @@ def sent_calls(draw: st.DrawFn) -> list[CallFinished]:
     return [*calls[:place], *(call for call in again if call in calls[:place]), *calls[place:]]
 
 
-CRASHES = st.sampled_from(["", "", "", "writing", "before the position", "after"])
+def a_price(dollars: int) -> PriceOverridden:
+    """Of the calls' model: so many dollars for a million tokens of input, output free."""
+    rates = {"input": Decimal(dollars), "output": Decimal(0)}
+    return PriceOverridden(f"p{dollars}", PriceScope(model="gpt-4o"), NOW, NOW, rates=rates)
+
+
+CRASHES = st.sampled_from(["", "", "", "before publishing", "writing", "before the position", "after"])
 
 
 @given(sent_calls(), st.data())
@@ -220,10 +239,14 @@ def test_crashes_change_nothing(calls: list[CallFinished], data: st.DataObject) 
     for call in calls:
         value = encode_event(call, id=f"{call.call.call_id}/finished", source="t", time=call.finished_at)
         log.append(Outgoing("llm.calls", call.call.who.team, value))
-    process = Process(log, data)
+    history = PriceHistory(LISTS)
+    process = Process(log, history, data)
 
-    crashes = 0
+    crashes = prices = 0
     while behind := process.behind():
+        if prices < 6 and data.draw(st.integers(0, 5), label="new price at 5") == 5:
+            prices += 1
+            history.apply(a_price(prices), prices)
         topic, number = data.draw(st.sampled_from(behind), label="stage")
         crash = data.draw(CRASHES, label="crash") if crashes < 8 else ""
         crashes += bool(crash)
@@ -233,11 +256,15 @@ def test_crashes_change_nothing(calls: list[CallFinished], data: st.DataObject) 
     once = {call.call.call_id: call for call in calls}
     costed = [event for event in log.events("llm.costs") if isinstance(event, CallCosted)]
     assert {event.finished.call.call_id: event.finished for event in costed} == once
+    costs = {event.finished.call.call_id: event.cost for event in costed}
+    assert all(event.cost == costs[event.finished.call.call_id] for event in costed)
+    assert prices or all(cost.cost_usd == A_CALL_COSTS for cost in costs.values())
     states = {}
     for state in log.events("budget.states"):
         assert isinstance(state, BudgetStateChanged)
         states[state.budget.name] = state
     for budget in BUDGETS:
-        times = sum(ref.budget_id == budget.name for call in once.values() for ref in call.call.budgets)
-        assert states[budget.name].spent_usd == times * A_CALL_COSTS
-        assert (states[budget.name].status == "blocked") == (times * A_CALL_COSTS >= budget.limit_usd)
+        charged = [c for c in once.values() if any(ref.budget_id == budget.name for ref in c.call.budgets)]
+        spent = sum((costs[call.call.call_id].cost_usd for call in charged), Decimal(0))
+        assert states[budget.name].spent_usd == spent
+        assert (states[budget.name].status == "blocked") == (spent >= budget.limit_usd)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,6 +15,7 @@ from ingest.events.governance import (
     KeyRevoked,
     TeamDefined,
 )
+from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden, PriceScope
 from ingest.governance.budgets import Budget
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -107,3 +108,27 @@ def test_a_deleted_budget_is_remembered_until_its_name_is_used_again() -> None:
     assert directory.retired_budgets == {"b": budget("b", team="t")}
     directory.apply(BudgetDefined(budget("b", team="t"), AT))
     assert directory.retired_budgets == {}
+
+
+def test_no_event_about_prices_replaces_another_on_the_compacted_topic() -> None:
+    later = AT + timedelta(seconds=1)
+    rates = {"input": Decimal(1)}
+    events: list[GovernanceEvent] = [
+        PriceOverridden("a", PriceScope(), AT, AT, rates=rates),
+        PriceOverridden("b", PriceScope(), AT, AT, rates=rates),
+        PriceEnded("a", AT, AT),
+        PriceEnded("a", AT, later),
+        ExchangeRateSet("EUR", Decimal(1), AT, AT),
+        ExchangeRateSet("EUR", Decimal(2), AT, later),
+        ExchangeRateSet("EUR", Decimal(2), later, later),
+        PriceListAdopted("list/1", AT),
+        PriceListAdopted("list/1", later),
+    ]
+    assert len({entity_key(event) for event in events}) == len(events)
+    directory = Directory()
+    for event in [*events, *events]:
+        directory.apply(event)
+    assert [price.price_id for price in directory.prices.prices] == ["a", "b"]
+    rate = directory.prices.exchange_rate("EUR", AT)
+    assert rate is not None
+    assert rate.usd == 2
