@@ -60,6 +60,10 @@ def _check_override(price: PriceOverridden) -> None:
         _check_rates(price.rates)
     if price.discount_percent is not None:
         _check_discount(price.discount_percent)
+        if price.currency != "USD":
+            raise InvalidInput(
+                f"a discount has no currency of its own, such as {price.currency}: the list is in USD"
+            )
     if price.hourly is not None:
         _check_number("hourly", price.hourly, HIGHEST_RATE)
     if not 1 <= price.slots <= MOST_SLOTS:

@@ -63,11 +63,11 @@ class GenaiPriceBook:
         self._kept: dict[tuple[str, str, str], _Kept] = {}
 
     def price_at(self, question: Question) -> CompiledPrice | None:
-        provider, model, at, tier, _, _ = question
-        kept = self._kept.get((provider, model, tier))
+        at = question.at
+        kept = self._kept.get((question.provider, question.model, question.service_tier))
         if kept is not None and kept.since <= at < kept.until:
             return kept.price
-        return self._find(provider, model, at.astimezone(UTC), tier)
+        return self._find(question.provider, question.model, at.astimezone(UTC), question.service_tier)
 
     def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:
         price = self.price_at(Question(provider, model, at, service_tier))

@@ -39,21 +39,15 @@ _TOKEN_CLASSES = frozenset(found.name for found in CLASSES if found.kind is Kind
 _GROUPS = {Group.INPUT: 0, Group.CACHE: 1, Group.OUTPUT: 2}
 
 
-class _Line(NamedTuple):
-    """How one class is billed."""
+_Line = tuple[int, int, tuple[int, ...], int, int, int, str, Decimal, int]
+"""How one class is billed; a plain tuple, which is taken apart faster than a named one:
 
-    slot: int
-    whole: int
-    """Where the count stands that the lines of all its parts sum to."""
-    between: tuple[int, ...]
-    """Further counts that it is taken off: those of the classes between it and the whole."""
-    group: int
-    numerator: int
-    """Picodollars for `denominator` pieces."""
-    denominator: int
-    name: str
-    price: Decimal
-    per: int
+- where its count stands, and where the count stands that the lines of all its parts sum to;
+- further counts that it is taken off: those of the classes between the two;
+- its group;
+- picodollars for how many pieces (numerator, denominator);
+- its name, its price, and for how many of them that is.
+"""
 
 
 class _Plan(NamedTuple):
@@ -182,16 +176,16 @@ def _plan(rates: dict[str, Rate], input_tokens: int) -> _Plan:
 def _line(found: TokenClass, price: Decimal) -> _Line:
     ratio = Fraction(price) * PICO / found.per
     within = tuple(slot_of(BY_NAME[name]) for name in found.within)
-    return _Line(
-        slot=slot_of(found),
-        whole=within[-1] if within else slot_of(found),
-        between=within[:-1],
-        group=_GROUPS[found.group],
-        numerator=ratio.numerator,
-        denominator=ratio.denominator,
-        name=found.name,
-        price=price,
-        per=found.per,
+    return (
+        slot_of(found),
+        within[-1] if within else slot_of(found),
+        within[:-1],
+        _GROUPS[found.group],
+        ratio.numerator,
+        ratio.denominator,
+        found.name,
+        price,
+        found.per,
     )
 
 

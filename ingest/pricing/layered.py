@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from typing_extensions import override
 
 from ingest.attribution import Attribution
+from ingest.events.prices import PriceOverridden
 from ingest.pricing.compiled import CompiledPrice
 from ingest.pricing.own_price import (
-    DiscountedPrice,
     HourlyPrice,
     NoPrice,
     RatedPrice,
     discounted,
-    factor_of,
     hourly_in_usd,
     rates_in_usd,
     version_of,
@@ -32,7 +33,9 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _MOST_REMEMBERED = 20_000
 
-_Apply = Callable[[Price | None], Price | None]
+_MOST_LIST_PRICES = 100
+
+_Apply = Callable[[CompiledPrice | None], Price | None]
 """From the list price of a call to its own price."""
 
 
@@ -45,10 +48,17 @@ class _Found(NamedTuple):
     """None: the list price holds."""
 
 
+class PublicList(PriceBook, Protocol):
+    """A book of prices by rates."""
+
+    @override
+    def price_at(self, question: Question) -> CompiledPrice | None: ...
+
+
 class LayeredBook:
     """`own` must not change any more."""
 
-    def __init__(self, list_book: PriceBook, own: OwnPrices) -> None:
+    def __init__(self, list_book: PublicList, own: OwnPrices) -> None:
         self._list = list_book
         self._own = own
         self._dimensions = own.named_dimensions()
@@ -148,11 +158,25 @@ def _applied(price: OwnPrice, exchange: ExchangeRate) -> _Apply:
     if definition.hourly is not None:
         hourly, slots = hourly_in_usd(definition, exchange), definition.slots
         return lambda listed: HourlyPrice(version, hourly, slots, listed)
-    factor = factor_of(definition)
-    # Nothing can be taken off what has no list price: there is none.
-    return lambda listed: (
-        None if listed is None else DiscountedPrice(f"{listed.version}+{version}", factor, listed)
-    )
+    return _Discount(definition)
+
+
+class _Discount:
+    """List prices are compiled once and kept, each with what is left of it."""
+
+    def __init__(self, definition: PriceOverridden) -> None:
+        self._definition = definition
+        self._left: dict[CompiledPrice, CompiledPrice] = {}
+
+    def __call__(self, listed: CompiledPrice | None) -> Price | None:
+        if listed is None:
+            return None  # nothing can be taken off what has no list price
+        left = self._left.get(listed)
+        if left is None:
+            if len(self._left) >= _MOST_LIST_PRICES:
+                self._left.clear()
+            left = self._left[listed] = CompiledPrice(discounted(listed.rates, self._definition))
+        return RatedPrice(left, listed, needs_usage=True)
 
 
 def _without_exchange_rate(price: OwnPrice) -> _Apply:

@@ -15,7 +15,9 @@ from typing import NamedTuple, Protocol
 from ingest.errors import InvalidInput
 from ingest.events.prices import PriceListAdopted
 from ingest.pricing.book import GenaiPriceBook, book_from_data, list_data, list_version
-from ingest.pricing.price import Price, PriceBook, Question
+from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.layered import PublicList
+from ingest.pricing.price import Question
 from ingest.pricing.rates import Rates
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ FIRST_START = "first start"
 at once, with one release of the list or with two, the event that came first on the log counts."""
 
 
-class ListBook(PriceBook, Protocol):
+class ListBook(PublicList, Protocol):
     """A public list."""
 
     def name_of(self, provider: str, model: str) -> str | None:
@@ -92,7 +94,7 @@ class _HeldBook:
         # Asked for every call; there are far fewer names than calls.
         self._is_held = lru_cache(maxsize=4096)(lambda *name: older.name_of(*name) in held)
 
-    def price_at(self, question: Question) -> Price | None:
+    def price_at(self, question: Question) -> CompiledPrice | None:
         return self._of(question.provider, question.model).price_at(question)
 
     def rates_at(self, provider: str, model: str, at: datetime, service_tier: str = "") -> Rates | None:

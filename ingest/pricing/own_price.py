@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from ingest.errors import InvalidMoney, InvalidUsage
 from ingest.events.costs import CallCost, CostComponent
 from ingest.events.prices import PriceOverridden
-from ingest.money import ZERO, usd
-from ingest.pricing.classes import BY_NAME, HOUR_MS, Group
+from ingest.money import usd
+from ingest.pricing.classes import HOUR_MS
 from ingest.pricing.compiled import CompiledPrice, unpriced
 from ingest.pricing.own_prices import ExchangeRate
 from ingest.pricing.price import Price
@@ -29,7 +29,7 @@ _EXACT = Context(prec=60)
 
 
 class RatedPrice:
-    """Rates of one's own, already in USD."""
+    """Rates of one's own, or those of the list less a discount, in USD."""
 
     def __init__(self, own: CompiledPrice, list_price: Price | None, needs_usage: bool) -> None:
         self._own = own
@@ -69,40 +69,6 @@ class HourlyPrice:
         return _beside_list(own, self._list_price, usage, latency_ms)
 
 
-class DiscountedPrice:
-    """The list price times `factor`, line by line; each is rounded once."""
-
-    needs_usage = True
-
-    def __init__(self, version: str, factor: Decimal, list_price: Price) -> None:
-        self.version = version
-        self._factor = factor
-        self._list_price = list_price
-
-    def cost(self, usage: TokenUsage, latency_ms: int = 0) -> CallCost:
-        listed = self._list_price.cost(usage, latency_ms)
-        if not listed.is_priced:
-            return listed
-        lines = tuple(self._discounted(line) for line in listed.components)
-        totals = dict.fromkeys(Group, ZERO)
-        for line in lines:
-            totals[BY_NAME[line.token_class].group] += line.cost_usd
-        return CallCost(
-            cost_usd=totals[Group.INPUT] + totals[Group.CACHE] + totals[Group.OUTPUT],
-            input_cost_usd=totals[Group.INPUT],
-            cache_cost_usd=totals[Group.CACHE],
-            output_cost_usd=totals[Group.OUTPUT],
-            list_cost_usd=listed.cost_usd,
-            price_version=self.version,
-            components=lines,
-        )
-
-    def _discounted(self, line: CostComponent) -> CostComponent:
-        unit_price = _EXACT.multiply(line.unit_price_usd, self._factor)
-        amount = _quotient(_EXACT.multiply(unit_price, line.quantity), line.per)
-        return replace(line, unit_price_usd=unit_price, cost_usd=amount)
-
-
 class NoPrice:
     """There is a price, and something is missing to apply it; `reason` says what, for people."""
 
@@ -127,14 +93,9 @@ def hourly_in_usd(price: PriceOverridden, exchange: ExchangeRate) -> Decimal:
     return _EXACT.multiply(price.hourly or Decimal(0), exchange.usd)
 
 
-def factor_of(price: PriceOverridden) -> Decimal:
-    """What is left of the list price: 0.85 for a discount of 15 percent."""
-    return _EXACT.divide(Decimal(100) - (price.discount_percent or Decimal(0)), Decimal(100))
-
-
 def discounted(listed: Rates, price: PriceOverridden) -> Rates:
-    """The rates of the list less a discount."""
-    factor = factor_of(price)
+    """The rates of the list less a discount: 0.85 of them for one of 15 percent."""
+    factor = _EXACT.divide(Decimal(100) - (price.discount_percent or Decimal(0)), Decimal(100))
     rates = {name: rate.times(factor) for name, rate in listed.known()}
     return rates_of(f"{listed.version}+own/{price.price_id}", rates, listed.least_audio_ms)
 

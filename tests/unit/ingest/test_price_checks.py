@@ -48,6 +48,10 @@ def refusal(event: PriceEvent) -> str:
             "discount_percent is 100.1; it is at most 100",
         ),
         ({"rates": None, "discount_percent": Decimal(-1001)}, "at least -1000"),
+        (
+            {"rates": None, "discount_percent": Decimal(5), "currency": "EUR"},
+            "no currency of its own, such as EUR",
+        ),
         ({"rates": None, "hourly": Decimal(-1)}, "hourly is -1"),
         ({"slots": 0}, "slots is 0"),
         ({"currency": "EURO"}, "'EURO' is not three capital letters"),

@@ -13,7 +13,7 @@ from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceEvent, PriceO
 from ingest.pricing.compiled import CompiledPrice
 from ingest.pricing.layered import LayeredBook
 from ingest.pricing.own_prices import OwnPrices
-from ingest.pricing.price import Price, Question
+from ingest.pricing.price import Question
 from ingest.pricing.rates import Rate, Rates, rates_of
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ class SmallList:
         rates = self._rates.get(f"{provider}/{model}")
         return None if rates is None else rates_of(self.version, rates)
 
-    def price_at(self, question: Question) -> Price | None:
+    def price_at(self, question: Question) -> CompiledPrice | None:
         rates = self.rates_at(question.provider, question.model, question.at)
         return None if rates is None else CompiledPrice(rates)
 
