@@ -17,6 +17,7 @@ OWNERS = {
     "apply": ("gateway_shim", "declare teams, keys, budgets and prices from a YAML file"),
     "import": ("ingest", "load past calls from a CSV or JSONL file, as often as you like"),
     "topics": ("ingest", "create the Kafka topics that are missing"),
+    "reprice": ("streams", "cost past calls again at today's prices, and correct what differs"),
     "migrate": ("warehouse", "bring the warehouse's tables up to date"),
     "replay": ("warehouse", "rebuild an empty warehouse from the log and compare it with the present one"),
     "letters": ("warehouse", "list, show, put right, replay and dismiss records that nobody could use"),

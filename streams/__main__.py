@@ -16,12 +16,21 @@ from ingest.environ import Environ, process_environ
 from ingest.errors import InvalidSetting, SpendstreamError
 from ingest.orphans import stop_with_parent
 from streams.quiet import LIBRARIES, OncePerWhile
+from streams.reprice import command as reprice_command
 from streams.settings import WorkerSettings
 from streams.supervisor import NO_RESTART, Restarts, Supervisor
 
 _LOG = logging.getLogger("streams")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+reprice_command.register(
+    app,
+    reprice_command.Settings(
+        lambda: Environ(process_environ()).kafka(),
+        lambda: Environ(process_environ()).clickhouse(),
+        SystemClock(),
+    ),
+)
 
 
 @app.command()
