@@ -20,10 +20,14 @@ from ingest.governance.budgets import Budget, check_budget
 from ingest.governance.windows import window_at
 from ingest.money import usd
 
+_SURELY_FITS = 25
+"""Amounts below 1e25 can be given twelve places."""
+_PRICE_EVENTS = (PriceOverridden, PriceEnded, ExchangeRateSet, PriceListAdopted)
+
 
 def check_event(event: object) -> None:
     """Raises InvalidInput with one sentence when a field of `event` cannot be used."""
-    if isinstance(event, PriceOverridden | PriceEnded | ExchangeRateSet | PriceListAdopted):
+    if isinstance(event, _PRICE_EVENTS):
         check_price_event(event)
     else:
         _check_other_event(event)
@@ -66,8 +70,8 @@ def _check_cost(cost: CallCost) -> None:
 
 
 def _check_money(name: str, amount: Decimal | None) -> None:
-    """Most amounts are written with their twelve places already."""
-    if amount is None:
+    """Most amounts are far from any limit, which is soon seen; what `usd` says of the others counts."""
+    if amount is None or (amount.is_finite() and amount.adjusted() < _SURELY_FITS):
         return
     try:
         usd(amount)

@@ -232,3 +232,16 @@ def test_what_no_reader_could_fold_is_no_event(value: bytes, reason: str) -> Non
     """It goes to the dead letters: let through, it would end its reader, and again after each restart."""
     with pytest.raises(DecodeError, match=reason):
         decode_event(value)
+
+
+def test_the_order_of_fields_and_marks_within_the_data_mean_nothing() -> None:
+    """Events that we wrote ourselves are read in one go; all others lead to the very same envelope."""
+    who = Attribution(team="search", tags={"type": "spendstream.CallFinished", "a": '"type":"spendstream.X"'})
+    started = CallStarted(Call("c", AT, who, "openai", "gpt-4o", "chat"))
+    value = encode_event(started, id="c/started", source='{"type":"spendstream.KeyIssued"}', time=AT)
+    fields = json.loads(value)
+    assert decode_event(value).data == started
+    for names in (sorted(fields), sorted(fields, reverse=True)):
+        again = json.dumps({name: fields[name] for name in names}, indent=1).encode()
+        compact = json.dumps({name: fields[name] for name in names}, separators=(",", ":")).encode()
+        assert decode_event(again) == decode_event(compact) == decode_event(value)
