@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 
 from bench import backlog
 from bench.figures import median_of
-from ingest.clock import SystemClock
+from ingest.clock import Clock, SystemClock
 from ingest.log import Outgoing, Record
 from ingest.pricing.book import GenaiPriceBook
+from ingest.pricing.price import PriceBook
 from ingest.topics import TopicName
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import PricingStep
+from streams.agents.reaper import Reaper
 from streams.step import Step
 from warehouse.destinations import costed_call
 
@@ -69,8 +71,8 @@ def _once(name: str, calls: int) -> float:
     records = _numbered(backlog.records(backlog.calls("stage", calls, those, now)))
     clock, book = SystemClock(), GenaiPriceBook()
     if name == "costing":
-        return _timed(lambda: _run(PricingStep(_MemoryTable(), FixedPrices(book), clock), records))
-    costed = _run(PricingStep(_MemoryTable(), FixedPrices(book), clock), records)
+        return _timed(lambda: _run(_pricing(book, clock), records))
+    costed = _run(_pricing(book, clock), records)
     if name == "loading":
         rows = _numbered(record for record in costed if record.topic == TopicName.COSTS)
         return _timed(lambda: [costed_call(record) for record in rows])
@@ -80,6 +82,10 @@ def _once(name: str, calls: int) -> float:
     _run(ledger, _numbered(revisions))
     taken = _numbered(charges)
     return _timed(lambda: _run(ledger, taken, restored=True))
+
+
+def _pricing(book: PriceBook, clock: Clock) -> PricingStep:
+    return PricingStep(_MemoryTable(), FixedPrices(book), clock, Reaper(_MemoryTable(), clock))
 
 
 def _timed(work: Callable[[], object]) -> float:

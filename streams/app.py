@@ -25,6 +25,7 @@ from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pinned import DatedBooks, PinnedPrices
 from streams.agents.pricing import SEEN_DAYS, PricingStep
+from streams.agents.reaper import Reaper
 from streams.agents.stage import Fail, Stage, Surroundings
 from streams.agents.tables import STORE, create_expiring_table, create_table
 from streams.settings import WorkerSettings
@@ -56,7 +57,8 @@ def create_app(
     app = _app(settings, state)
     around = Surroundings(app, create_table(app, "positions"), publisher, clock, fail)
     pinned = PinnedPrices(create_table(app, "price_epochs"), prices, clock)
-    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), pinned, clock)
+    reaper = Reaper(create_expiring_table(app, "open", SEEN_DAYS), clock, settings.reap_after_s)
+    pricing = PricingStep(create_expiring_table(app, "seen", SEEN_DAYS), pinned, clock, reaper)
     ledger = LedgerStep(create_table(app, "balances"), create_table(app, "budgets"), clock)
     corrections = CorrectionStep(create_expiring_table(app, "corrections", KEEP_DAYS), clock)
     stages = (

@@ -21,6 +21,8 @@ class WorkerSettings:
     clickhouse: str
     home: Path
     name: str
+    reap_after_s: float = 3600.0
+    """`SPENDSTREAM_REAP_AFTER`: seconds after which a call whose end nobody recorded is given up."""
 
     @classmethod
     def from_environ(cls, environ: Environ) -> WorkerSettings:
@@ -30,7 +32,13 @@ class WorkerSettings:
             raise InvalidSetting(
                 f"SPENDSTREAM_WORKER must be letters, digits, -, _ and . (at most 100), not {name!r}"
             )
-        return cls(kafka=environ.kafka(), clickhouse=environ.clickhouse(), home=environ.home(), name=name)
+        return cls(
+            kafka=environ.kafka(),
+            clickhouse=environ.clickhouse(),
+            home=environ.home(),
+            name=name,
+            reap_after_s=environ.seconds("SPENDSTREAM_REAP_AFTER", 3600.0),
+        )
 
     def state(self, cluster: str) -> Path:
         """Where this worker keeps its local tables of one Kafka cluster. Another cluster, or one that was made anew, has

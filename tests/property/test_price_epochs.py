@@ -17,6 +17,7 @@ from ingest.pricing.lists import PriceLists, shipped_list
 from ingest.pricing.price import PriceBook
 from streams.agents.pinned import PinnedPrices
 from streams.agents.pricing import PricingStep
+from streams.agents.reaper import Reaper
 from tests.builders import a_call_costed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -216,7 +217,7 @@ def test_a_step_that_is_restored_prices_the_same_records_to_the_same_bytes(data:
     records = [_record(n) for n in range(data.draw(st.integers(1, 12), label="calls"))]
 
     def step() -> PricingStep:
-        made = PricingStep(seen, PinnedPrices(epochs, history, clock), clock)
+        made = PricingStep(seen, PinnedPrices(epochs, history, clock), clock, Reaper(SimulatedTable(), clock))
         made.restore([P])
         return made
 

@@ -24,6 +24,7 @@ from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pinned import FixedPrices
 from streams.agents.pricing import SEEN_DAYS, PricingStep, seen_key
+from streams.agents.reaper import Reaper
 from tests.builders import a_budget, a_call_costed
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -85,8 +86,12 @@ def a_call(**changes: object) -> CallFinished:
     return a_call_costed(**changes).finished
 
 
+def pricing_on(seen: MemoryTable, clock: FixedClock, opened: MemoryTable | None = None) -> PricingStep:
+    return PricingStep(seen, FixedPrices(BOOK), clock, Reaper(opened or MemoryTable(), clock))
+
+
 def pricing(table: MemoryTable | None = None) -> PricingStep:
-    return PricingStep(table or MemoryTable(), FixedPrices(BOOK), FixedClock(NOW))
+    return pricing_on(table or MemoryTable(), FixedClock(NOW))
 
 
 def ledger(
@@ -146,7 +151,7 @@ def test_a_call_seen_before_is_stored_again_with_its_first_offset() -> None:
 
 def test_calls_are_forgotten_when_they_are_too_old_to_come_again() -> None:
     table, clock = MemoryTable(), FixedClock(NOW)
-    step = PricingStep(table, FixedPrices(BOOK), clock)
+    step = pricing_on(table, clock)
     step.restore([0])
     for offset, days in enumerate((0, 1)):
         step.accept(record(a_call(started_at=NOW - timedelta(days=days)), offset))
@@ -166,7 +171,7 @@ def test_a_call_that_came_too_late_and_comes_again_is_charged_once_whatever_is_r
     charged = []
     for offset, days in enumerate((0, days_later, 0)):
         clock.advance(86_400 * days)
-        step = PricingStep(table, FixedPrices(BOOK), clock)
+        step = pricing_on(table, clock)
         step.restore([0])
         step.take()  # forgets what is old
         logged_ms = int(clock.now().timestamp() * 1000)
