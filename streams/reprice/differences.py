@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from ingest.money import ZERO
 from ingest.pricing.price import PriceBook
 from streams.costing import cost_call
 from warehouse.restoring import call_of, cost_of_row
+from warehouse.versions import closing
 
 
 class Repriced(NamedTuple):
@@ -80,24 +81,28 @@ class Sums:
 
 
 class Tally:
-    """Sums by team and model."""
+    """Sums by team and model; and of them all, what concerns months that are closed at `now`."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime) -> None:
         self.groups: defaultdict[tuple[str, str], Sums] = defaultdict(Sums)
+        self.closed = Sums()
+        self._now = now
 
     def add(self, one: Repriced) -> None:
         """Count one call."""
         before, after = one.before, one.after
-        self.groups[one.finished.call.who.team, one.finished.model].add(
-            Sums(
-                calls=1,
-                changed=int(one.is_changed),
-                before_usd=before.cost_usd,
-                after_usd=after.cost_usd,
-                newly_priced=int(after.is_priced and not before.is_priced),
-                still_unpriced=int(not after.is_priced),
-            )
+        sums = Sums(
+            calls=1,
+            changed=int(one.is_changed),
+            before_usd=before.cost_usd,
+            after_usd=after.cost_usd,
+            newly_priced=int(after.is_priced and not before.is_priced),
+            still_unpriced=int(not after.is_priced),
         )
+        self.groups[one.finished.call.who.team, one.finished.model].add(sums)
+        made = one.finished.call.started_at.astimezone(UTC)
+        if closing(made.year, made.month) <= self._now:
+            self.closed.add(sums)
 
     def total(self) -> Sums:
         """Of all groups."""

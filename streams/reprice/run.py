@@ -55,7 +55,7 @@ class Repricing:
 
     async def look(self, plan: Sequence[Portion], progress: Progress) -> Tally:
         """What would change."""
-        tally = Tally()
+        tally = Tally(self._now)
         async for those in self._repriced(plan, progress):
             for one in those:
                 tally.add(one)
@@ -65,7 +65,7 @@ class Repricing:
         self, plan: Sequence[Portion], publisher: EventPublisher, reason: str, progress: Progress
     ) -> Applied:
         """Publish a correction of every call whose cost has changed."""
-        tally, corrected, overtaken = Tally(), 0, 0
+        tally, corrected, overtaken = Tally(self._now), 0, 0
         async for those in self._repriced(plan, progress):
             changed = []
             for one in those:

@@ -30,7 +30,13 @@ def render(tally: Tally) -> str:
     rows.append(_row("all", "", tally.total()))
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
     lines = [_line(row, widths) for row in rows]
-    return "\n".join([*lines[:-1], "-" * len(lines[0]), lines[-1]])
+    lines[-1:] = ["-" * len(lines[0]), lines[-1]]
+    if closed := tally.closed.changed:
+        lines.append(
+            f"{closed:,} of the changed calls are of closed months: {show_usd(tally.closed.difference_usd)} of the difference"
+            " will stand as a correction in the month of today"
+        )
+    return "\n".join(lines)
 
 
 def _row(team: str, model: str, sums: Sums) -> tuple[str, ...]:

@@ -75,8 +75,8 @@ def test_a_list_price_that_differs_is_a_change_although_the_cost_is_not() -> Non
     assert reprice(as_read(CallCosted(costed.finished, odd)), BOOK).is_changed
 
 
-def a_tally() -> Tally:
-    tally = Tally()
+def a_tally(now: datetime = NOW) -> Tally:
+    tally = Tally(now)
     unknown = a_call_costed(
         team="b", model="nobody-knows", response_model="nobody-knows", cost_usd="0", is_priced=False
     )
@@ -123,3 +123,11 @@ def test_the_table_has_a_line_for_each_and_the_greatest_difference_first() -> No
     assert lines[1].split() == ["a", "gpt-4o", "3", "2", "$1.01", "$0.016", "-$0.99", "1", "0"]
     assert {line.split()[1] for line in lines[2:4]} == {"gpt-4o", "nobody-knows"}
     assert lines[-1].split()[:3] == ["all", "5", "2"]
+
+
+def test_what_concerns_closed_months_is_told() -> None:
+    assert "closed months" not in render(a_tally(datetime(2026, 12, 4, 23, 59, 59, tzinfo=UTC)))
+    told = render(a_tally(datetime(2026, 12, 5, tzinfo=UTC)))
+    assert told.endswith(
+        "2 of the changed calls are of closed months: -$0.99 of the difference will stand as a correction in the month of today"
+    )
