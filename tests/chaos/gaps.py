@@ -24,6 +24,7 @@ def gaps(books: Books, tries: Iterable[Try], wall: tuple[float, float]) -> dict[
     appended = {call_id: log.finished[call_id][0].at_ms / 1000 for call_id in ours}
     ended = {call_id: log.call(call_id).finished_at.timestamp() for call_id in ours}
     stored = {call_id: rows[call_id]["inserted_s"] for call_id in ours if call_id in rows}
+    priced = {c: log.costed[c][0].at_ms / 1000 - ended[c] for c in ours if c in log.costed}
     answered = sorted(one.ended for one in tries if one.saw is Saw.WHOLE)
     delays = sorted(stored[call_id] - ended[call_id] for call_id in stored)
     return {
@@ -35,6 +36,7 @@ def gaps(books: Books, tries: Iterable[Try], wall: tuple[float, float]) -> dict[
         "from a call's end to its place on llm.calls": max(
             (appended[c] - ended[c] for c in ours), default=0.0
         ),
+        "from a call's end to its cost on llm.costs": max(priced.values(), default=0.0),
         "from a call's end to its row in the warehouse": max(delays, default=0.0),
         "the same, of every second call at most": _at(delays, 0.5),
         "the same, of 95 of 100 calls at most": _at(delays, 0.95),
