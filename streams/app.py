@@ -67,7 +67,7 @@ def create_app(
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )
-    app.transport.Consumer = led(stages, patient_topics=frozenset({TopicName.CALLS}))
+    app.transport.Consumer = led(stages, patient_topics=frozenset({TopicName.CALLS, TopicName.COSTS}))
     for stage in stages:
         _add_agent(app, stage)
     _follow_rebalances(app, stages, fail)
