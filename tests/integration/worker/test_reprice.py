@@ -62,8 +62,18 @@ class Repricer:
         self._environment = {**kept, "SPENDSTREAM_KAFKA": kafka, "SPENDSTREAM_CLICKHOUSE": clickhouse}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
+        return self._started("streams", "reprice", *words)
+
+    def reconciled(self) -> str:
+        """Calls, rollup, budgets and the log compared; there must be no difference."""
+        process = self._started("warehouse", "reconcile", "--log")
+        out, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, (out, errors)
+        return out
+
+    def _started(self, package: str, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "streams", "reprice", *words],
+            [sys.executable, "-m", package, *words],
             cwd=PROJECT_ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -222,6 +232,8 @@ def test_two_at_once_and_kill_9_in_the_middle_correct_every_call_once(
         right = Decimal("0.0039")
         await settled(kafka, [budget], [calls * right])
         await asyncio.to_thread(stored, warehouse, team, calls, calls * right)
+        told = await asyncio.to_thread(reprice.reconciled)
+        assert "every call is as on the log" in told
 
     asyncio.run(scenario())
 
