@@ -66,10 +66,9 @@ class OpenCalls:
         return len(self._open)
 
     def begin(self, one: OpenCall) -> None:
-        """A call has begun. Hearing it again changes nothing."""
+        """A call has begun. Hearing it again has it stored again: what was stored before may be known here alone."""
         call_id = one.call.call_id
-        if call_id not in self._open:
-            self._open[call_id] = self._changes[call_id] = one
+        self._changes[call_id] = self._open.setdefault(call_id, one)
 
     def end(self, call_id: str, is_repeat: bool = False) -> None:
         """A call has ended, whoever says so. `is_repeat`: that was known before, so that what is stored may be behind."""

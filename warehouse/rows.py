@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.errors import InvalidInput, InvalidMoney
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
-from ingest.money import usd
+from ingest.money import PLACES, usd
 from ingest.usage import NO_USAGE, TokenUsage
 from warehouse.columns import Table
 
@@ -88,6 +88,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SURELY_FITS = 25
 _UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 
 
@@ -182,6 +183,8 @@ def whole(name: str, number: int, most: int) -> int:
 
 def money(name: str, amount: Decimal) -> Decimal:
     """`amount` with 12 places; raises InvalidMoney rather than rounding."""
+    if amount.same_quantum(PLACES) and amount.adjusted() < _SURELY_FITS:
+        return amount  # as we write amounts, and far from what does not fit
     exact = usd(amount)
     if exact != amount:
         raise InvalidMoney(f"{name} is {amount}; more than 12 places cannot be stored exactly")

@@ -14,9 +14,12 @@ again ends where it would have ended: the ledger may be stopped at any point and
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.events.charges import BudgetCharge, BudgetRevised, ChargeCorrected
@@ -24,7 +27,7 @@ from ingest.events.states import BudgetStateChanged
 from ingest.governance.windows import window_at
 from streams.budgets.balance import EMPTY, Balance, Charge
 from streams.budgets.periods import newest, window_named
-from streams.budgets.standing import NO_CALL, Cause, Standing, crossed, state_of, status_of
+from streams.budgets.standing import NO_CALL, Cause, Standing, state_of
 
 TURN_MARGIN = timedelta(seconds=2)
 """How long after the end of a window the ledger moves on by itself: clocks differ, and a charge of the new window moves
@@ -162,8 +165,15 @@ def _cause(charge: Charge) -> Cause:
     return Cause(charge.call_id, None if isinstance(charge, ChargeCorrected) else charge.finished_at)
 
 
-def _line(standing: Standing, balance: Balance) -> tuple[object, ...]:
-    return status_of(standing.budget, balance.spent_usd), crossed(standing.budget, balance.spent_usd)
+def _line(standing: Standing, balance: Balance) -> int:
+    """How many lines (the thresholds and the limit) are reached: with it, and only with it, change the status and the
+    thresholds that a state shows."""
+    return bisect_right(_lines(standing.budget.limit_usd, standing.budget.warn_at), balance.spent_usd)
+
+
+@lru_cache(maxsize=4096)
+def _lines(limit_usd: Decimal, warn_at: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    return tuple(sorted([limit_usd, *(share * limit_usd for share in warn_at)]))
 
 
 def _is_old(balance: Balance, now: datetime) -> bool:

@@ -72,11 +72,14 @@ def sent_calls(draw: st.DrawFn) -> list[Sent]:
         Sent(
             draw(st.sampled_from(GATEWAYS)),
             a_call_costed(
-                team=draw(st.sampled_from(["search", "chat", "code"])), budgets=(REF,), request_bytes=4001
+                call_id=f"call-{number}",
+                team=draw(st.sampled_from(["search", "chat", "code"])),
+                budgets=(REF,),
+                request_bytes=4001,
             ).finished,
             *draw(st.sampled_from([(True, True), (True, False), (True, False), (False, True)])),
         )
-        for _ in range(draw(st.integers(1, 6)))
+        for number in range(draw(st.integers(1, 6)))
     ]
 
 
