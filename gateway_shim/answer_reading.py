@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
+from pydantic_core import from_json
 
 from gateway_shim.binary_reading import EventStreamReader, TextReader
 from gateway_shim.decoding import CannotDecode, decoder_of
@@ -60,8 +61,23 @@ def read_whole(answer: Answer, format: Format, body: bytes, encoding: str) -> No
         return
     for part in decoded if isinstance(decoded, list) else [decoded]:
         _see(format.see_body, answer, part)
-    if answer.usage is None:
+    if answer.usage is None and not answer.text.total_bytes:
         answer.add_text(*answer_texts(decoded))
+
+
+def read_beginning(answer: Answer, body: bytes, encoding: str) -> None:
+    """Learn from a whole answer that broke off: its texts so far, and who gave it. A count may be cut in the middle of its
+    digits, so none is believed."""
+    try:
+        text = decoder_of(encoding)(body)
+        begun = from_json(text, allow_partial="trailing-strings")
+        complete = from_json(text, allow_partial=True)
+    except (ValueError, RecursionError):
+        return  # not even the beginning of an answer
+    if isinstance(complete, dict):
+        answer.name(complete)
+        answer.name(complete, "modelVersion", "responseId")
+    answer.add_text(*answer_texts(begun))
 
 
 class PassingReader:

@@ -102,6 +102,7 @@ class Exchange:
             async for chunk in response.content.iter_any():
                 incoming.take(chunk)
         except FAILURES as reason:
+            incoming.break_off()
             rejected = _failed(reason, self._out.call)
             outcome = Outcome.ERROR if incoming.is_error else Outcome.ABORTED
             await self._finish(outcome, rejected.fault.status, rejected.fault.word)

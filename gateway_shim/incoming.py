@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from gateway_shim.answer_reading import AnswerReader, read_whole, reader_of
+from gateway_shim.answer_reading import AnswerReader, read_beginning, read_whole, reader_of
 from gateway_shim.formats.answer import Answer, Format
 from ingest.clock import Clock
 from ingest.events.calls import Call
@@ -105,9 +105,15 @@ class Incoming:
         return body
 
     def break_off(self) -> None:
-        """Nothing more will come; what a stream has brought so far is read to its last byte."""
-        if not self.has_ended and self._reader is not None:
+        """Nothing more will come; what there is so far is read to its last byte."""
+        if self.has_ended:
+            return
+        if self._reader is not None:
             self.end()
+        elif self._pieces and self.response is not None and not self.is_error:
+            self.has_ended = True
+            encoding = self.response.headers.get("content-encoding", "")
+            read_beginning(self.answer, b"".join(self._pieces), encoding)
 
     async def read_on(self, seconds: float) -> str:
         """Read to the final usage or the end, for nobody, for at most `seconds`.
