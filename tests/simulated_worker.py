@@ -93,6 +93,7 @@ class SimulatedTable:
 
     def recover(self, data: st.DataObject, is_disk_lost: bool) -> None:
         """As Faust does: what the changelog has goes over the local store where the store does not know that it has it."""
+        self.under_way = []
         stale = set(self.changelog)
         if is_disk_lost:
             self.local = {}
@@ -204,7 +205,6 @@ class Process:
     def _crash(self) -> None:
         is_disk_lost = self._data.draw(st.booleans(), label="disk lost")
         for table in (self._positions, self._epochs, *self._tables):
-            table.under_way = []
             table.recover(self._data, is_disk_lost)
         self._start()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,62 +18,11 @@ from streams.agents.pinned import PinnedPrices
 from streams.agents.pricing import PricingStep
 from streams.agents.reaper import Reaper
 from tests.builders import a_call_costed
+from tests.simulated_worker import SimulatedTable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 P = 3  # any partition
 LISTS = PriceLists(shipped_list())
-
-
-class Done:
-    """Awaiting it takes no time."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
-
-
-class SimulatedTable:
-    """A local store and a changelog; `under_way` are the writes that a flush has sent and nobody has confirmed."""
-
-    def __init__(self) -> None:
-        self.local: dict[tuple[int, bytes], bytes] = {}
-        self.changelog: dict[tuple[int, bytes], bytes] = {}
-        self.under_way: list[tuple[tuple[int, bytes], bytes | None]] = []
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        return self.local.get((partition, key))
-
-    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        _set(self.local, (partition, key), value)
-        self.under_way.append(((partition, key), value))
-
-    def flush(self) -> Awaitable[None]:
-        return Done()
-
-    def drop_below(self, partition: int, key: bytes) -> None:
-        for entry in [e for e in self.local if e[0] == partition and e[1] < key]:
-            del self.local[entry]
-
-    def items(self, partition: int) -> Iterator[tuple[bytes, bytes]]:
-        yield from [(key, value) for (number, key), value in self.local.items() if number == partition]
-
-    def deliver(self, count: int | None = None) -> None:
-        for key, value in self.under_way[:count]:
-            _set(self.changelog, key, value)
-        self.under_way = []
-
-    def recover(self, data: st.DataObject) -> None:
-        """What the changelog has goes over the local store, where there is one left."""
-        if data.draw(st.booleans(), label="disk lost"):
-            self.local = {}
-        self.local.update(self.changelog)
-        self.under_way = []
-
-
-def _set(entries: dict[tuple[int, bytes], bytes], key: tuple[int, bytes], value: bytes | None) -> None:
-    if value is None:
-        entries.pop(key, None)
-    else:
-        entries[key] = value
 
 
 class Governance:
@@ -107,7 +55,7 @@ class Worker:
         self._durable: int | None = None
 
     def crash(self) -> None:
-        self._table.recover(self._data)
+        self._table.recover(self._data, self._data.draw(st.booleans(), label="disk lost"))
         self.start()
 
     def round(self, many: int, crash: str) -> None:
