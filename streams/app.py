@@ -67,7 +67,7 @@ def create_app(
         Stage(around, TopicName.CHARGES, ledger),
         Stage(around, TopicName.GOVERNANCE, GovernanceStep(clock), has_gaps=True),
     )
-    app.transport.Consumer = led(stages, patient_topics=frozenset({TopicName.CALLS, TopicName.COSTS}))
+    app.transport.Consumer = led(stages)
     for stage in stages:
         _add_agent(app, stage)
     _follow_rebalances(app, stages, fail)
@@ -93,7 +93,7 @@ def _app(settings: WorkerSettings, state: Path) -> Any:
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1024 * 1024,
-        broker_max_poll_records=1000,
+        broker_max_poll_records=4000,
         broker_commit_interval=0.3,
         broker_commit_every=1_000_000,
         broker_session_timeout=6.0,

@@ -37,7 +37,6 @@ class _Thread(AIOKafkaConsumerThread):
     """`seeks` counts how often positions were set. It is read and written in this thread only when records leave the
     client, so that whoever gets records knows whether they were fetched before or after."""
 
-    patient_topics: frozenset[str] = frozenset()
     seeks = 0
     fetched_at = 0
     """What `seeks` was when the last records left the client."""
@@ -50,10 +49,7 @@ class _Thread(AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> Any:
-        """What has arrived on other topics goes before what has arrived on the patient ones."""
-        urgent = {tp for tp in active_partitions if tp.topic not in self.patient_topics}
-        records = await super()._fetch_records(consumer, urgent, 0.0, max_records) if urgent else {}
-        records = records or await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         self.fetched_at = self.seeks
         return records
 
@@ -66,19 +62,16 @@ class _Thread(AIOKafkaConsumerThread):
 
 class PositionedConsumer(Consumer):
     """Begins where the stages' stored positions say, and feeds the stages. A stage without room has nothing more fetched,
-    and keeps the others waiting for nothing; a backlog of `patient_topics` even less."""
+    and keeps the others waiting for nothing."""
 
     stages: Mapping[str, Stage]
     """By topic."""
-    patient_topics: frozenset[str] = frozenset()
     _least_seeks = 1
     """Records that were fetched when positions had been set less often are of no use."""
 
     @override
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        thread = _Thread(self, loop=self.loop, beacon=self.beacon)
-        thread.patient_topics = self.patient_topics
-        return thread
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     @override
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
@@ -156,12 +149,11 @@ class PositionedConsumer(Consumer):
         """Faust looks at its own streams, through which nothing comes; `streams.watch` looks at the stages."""
 
 
-def led(stages: Collection[Stage], patient_topics: frozenset[str]) -> type[PositionedConsumer]:
+def led(stages: Collection[Stage]) -> type[PositionedConsumer]:
     """The class of a consumer for these stages; Faust makes the object."""
     attributes = {
         # `__module__` names its logger; without it that would be Python's `abc`.
         "__module__": __name__,
         "stages": {stage.topic: stage for stage in stages},
-        "patient_topics": patient_topics,
     }
     return type("LedConsumer", (PositionedConsumer,), attributes)

@@ -178,7 +178,7 @@ def test_what_was_fetched_before_a_rebalance_is_dropped_and_comes_again() -> Non
 
 def consumer_of(stage: Stage) -> Any:
     """A consumer without Faust around it: what it does with what was fetched."""
-    kind = led([stage], frozenset())
+    kind = led([stage])
     made = object.__new__(kind)
     made.__dict__.update(flow_active=True, _thread=SimpleNamespace(seeks=1, fetched_at=1))
     return made
