@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
@@ -77,8 +78,9 @@ class Dates(msgspec.Struct, frozen=True, omit_defaults=True):
             yield datetime.combine(self.starts, time(), UTC)
         if self.daily is not None:
             for days in (-1, 0, 1):
-                for moment in self.daily:
-                    yield datetime.combine(at.date() + timedelta(days=days), moment, UTC)
+                with suppress(OverflowError):  # there is no day before the first, and none after the last
+                    day = at.date() + timedelta(days=days)
+                    yield from (datetime.combine(day, moment, UTC) for moment in self.daily)
 
 
 ALWAYS = Dates()

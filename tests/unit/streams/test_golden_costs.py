@@ -247,9 +247,9 @@ def test_perplexity_bills_the_request_or_citations_and_searches() -> None:
 
 
 def test_fees_of_tools_that_only_the_supplement_has() -> None:
-    # gpt-5: 1,000 x 1.25 millionths, 2 searches of files at 0.0025, a container at 0.0075 (5 of 20 minutes at $0.03)
+    # o3-mini: 1,000 x 1.1 millionths, 2 searches of files at 0.0025, a container at 0.0075 (5 of 20 minutes at $0.03)
     usage = TokenUsage(input_tokens=1000, file_searches=2, code_executions=1)
-    assert cost("openai", "gpt-5", usage).cost_usd == Decimal("0.01375")
+    assert cost("openai", "o3-mini", usage).cost_usd == Decimal("0.0136")
 
 
 def test_a_model_that_the_list_gives_away_costs_nothing_and_says_so() -> None:

@@ -154,3 +154,10 @@ def test_equal_clauses_are_equal_whatever_the_case() -> None:
     book = GenaiPriceBook(PriceList("made", (ListedProvider("p", (model,)),), ()))
     assert book.rates_at("p", "bIG-m", MIDNIGHT) is not None
     assert book.rates_at("p", "big-m2", MIDNIGHT) is None
+
+
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_a_time_of_day_at_the_ends_of_time(at: datetime) -> None:
+    """A clock that is wrong by ages costs a call its right price, and not the worker its life."""
+    night = DatedPrice(at_rate(2), Dates(daily=(time(22), time(6))))
+    assert paid(a_book(DatedPrice(at_rate(1)), night), at) == 2

@@ -11,8 +11,10 @@ from hypothesis import given, strategies as st
 
 from ingest.events.costs import CallCost
 from ingest.events.prices import PriceEvent
+from ingest.pricing.book import GenaiPriceBook
 from ingest.pricing.classes import BY_NAME, Group
 from ingest.pricing.compiled import CompiledPrice
+from ingest.pricing.layered import LayeredBook
 from ingest.pricing.price import Question
 from ingest.pricing.rates import Rates
 from ingest.usage import NO_USAGE, TokenUsage
@@ -28,6 +30,7 @@ from tests.unit.ingest.pricing.prices import (
     a_question,
     a_rate,
     an_end,
+    fold,
 )
 
 MILLION = TokenUsage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -78,6 +81,12 @@ def test_what_has_no_own_rate_at_all_is_unpriced_and_says_so() -> None:
     assert "no rate for all of input_tokens, output_tokens" in own.unpriced_because
 
 
+def test_images_cost_their_own_rate_for_a_thousand() -> None:
+    # $40 for 1,000: three are $0.12
+    own = cost(a_price(rates={"image": Decimal(40)}), usage=TokenUsage(images=3))
+    assert (own.cost_usd, own.output_cost_usd) == (Decimal("0.12"), Decimal("0.12"))
+
+
 def test_a_zero_price_is_a_price() -> None:
     own = cost(a_price("free", rates={"input": Decimal(0), "output": Decimal(0)}))
     assert own.is_priced
@@ -113,6 +122,14 @@ def test_a_surcharge_is_a_negative_discount() -> None:
 def test_a_full_discount_costs_nothing_and_is_priced() -> None:
     own = cost(a_price(discount_percent=Decimal(100)))
     assert (own.cost_usd, own.list_cost_usd, own.is_priced) == (Decimal(0), Decimal(10), True)
+
+
+def test_a_discount_leaves_the_least_time_of_audio() -> None:
+    # Groq: $0.111 an hour, at least 10 s. Half of 10 / 3,600 x 0.111
+    book = LayeredBook(GenaiPriceBook(), fold(a_price("half", discount_percent=Decimal(50))))
+    price = book.price_at(Question("groq", "whisper-large-v3", AT))
+    assert price is not None
+    assert price.cost(TokenUsage(audio_ms=3000)).cost_usd == Decimal("0.000154166667")
 
 
 def test_a_discount_on_what_has_no_list_price_is_no_price() -> None:
@@ -171,6 +188,17 @@ def test_another_currency_at_the_rate_of_the_calls_time() -> None:
     assert before.price_version == f"own/eu+EUR/{BEFORE.isoformat()}"
     hour = cost(a_price(hourly=Decimal(10), currency="EUR"), *events[1:], latency_ms=360_000)
     assert hour.cost_usd == Decimal("1.2")
+
+
+def test_what_is_kept_of_a_currency_ends_when_its_next_rate_begins() -> None:
+    book = a_book(a_price("eu", currency="EUR"), a_rate("EUR", "1.10", BEFORE), a_rate("EUR", "1.20", AT))
+    moments = (AT - A_TICK, AT, AT - A_TICK)
+    prices = [book.price_at(a_question(at=at)) for at in moments]
+    assert [price and price.cost(MILLION).cost_usd for price in prices] == [
+        Decimal("5.5"),
+        Decimal(6),
+        Decimal("5.5"),
+    ]
 
 
 def test_without_an_exchange_rate_a_call_is_unpriced_and_never_free() -> None:

@@ -75,6 +75,15 @@ def test_a_list_price_that_differs_is_a_change_although_the_cost_is_not() -> Non
     assert reprice(as_read(CallCosted(costed.finished, odd)), BOOK).is_changed
 
 
+def test_a_call_without_a_price_that_turns_out_to_be_free_is_a_change() -> None:
+    """Nobody knew what it cost; now it is known to be nothing."""
+    free = a_call_costed(model="omni-moderation-latest", response_model="", cost_usd="0", is_priced=False)
+    one = reprice(as_read(free), BOOK)
+    assert (one.before.is_priced, one.after.is_priced) == (False, True)
+    assert one.before.cost_usd == one.after.cost_usd == 0
+    assert one.is_changed
+
+
 def a_tally(now: datetime = NOW) -> Tally:
     tally = Tally(now)
     unknown = a_call_costed(
