@@ -44,8 +44,8 @@ def prices_commands(client: MakeClient) -> typer.Typer:
 def _add_rates(prices: typer.Typer, client: MakeClient) -> None:
     @prices.command("set")
     def set_rates(  # noqa: PLR0913 - one parameter for each flag of the command line
-        input_rate: Annotated[str, typer.Option("--input", help="For 1,000,000 tokens")] = "",
-        output_rate: Annotated[str, typer.Option("--output", help="For 1,000,000 tokens")] = "",
+        input_rate: Annotated[str, typer.Option("--input", help="Price for 1,000,000 tokens")] = "",
+        output_rate: Annotated[str, typer.Option("--output", help="Price for 1,000,000 tokens")] = "",
         rate: Annotated[
             list[str] | None, typer.Option(help="CLASS=PRICE for another class, such as cache_read=0.3")
         ] = None,
@@ -60,6 +60,8 @@ def _add_rates(prices: typer.Typer, client: MakeClient) -> None:
         note: Note = "",
     ) -> None:
         """Set negotiated rates, or those of a server of one's own."""
+        if free and (input_rate or output_rate or rate):
+            raise InvalidInput("--free is a price of its own: leave out --input, --output and --rate")
         rates = {"input": "0", "output": "0"} if free else {}
         rates |= {n: r for n, r in (("input", input_rate), ("output", output_rate)) if r}
         rates |= dict(_pair("--rate", pair) for pair in rate or ())
@@ -79,7 +81,10 @@ def _add_discounts_and_servers(prices: typer.Typer, client: MakeClient) -> None:
     @prices.command("discount")
     def discount(  # noqa: PLR0913 - one parameter for each flag of the command line
         percent: Annotated[
-            str, typer.Argument(help="Off the list price, such as 12.5; below 0: a surcharge")
+            str,
+            typer.Argument(
+                help="Off the list price, such as 12.5. A surcharge is below 0 and stands last: -- -10"
+            ),
         ],
         provider: Provider = "",
         model: Model = "",
@@ -126,7 +131,7 @@ def _add_ends_and_exchange_rates(prices: typer.Typer, client: MakeClient) -> Non
         at: Annotated[str, typer.Option(help="Exclusive; else now")] = "",
     ) -> None:
         """End a price; what held before it holds again."""
-        say(client().post("admin", "prices", price_id, "end", body={"effective_to": at} if at else {}))
+        _tell(client().post("admin", "prices", price_id, "end", body={"effective_to": at} if at else {}))
 
     @prices.command("rate")
     def rate(
@@ -195,7 +200,10 @@ def _add_lists(prices: typer.Typer, client: MakeClient) -> None:
 
 def _post(client: MakeClient, ways: dict[str, Any], **more: str) -> None:
     body = {name: value for name, value in (more | ways).items() if value not in ("", None)}
-    made = client().post("admin", "prices", body=body)
+    _tell(client().post("admin", "prices", body=body))
+
+
+def _tell(made: dict[str, Any]) -> None:
     hint = made.pop("hint")
     say(made)
     if hint:

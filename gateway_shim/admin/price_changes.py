@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from gateway_shim.admin.changes import Changes, NotFound
+from gateway_shim.admin.price_hints import left_out
 from gateway_shim.admin.price_shapes import ExchangeRateIn, PriceIn
 from gateway_shim.prices import GatewayPrices
 from ingest.clock import Clock
@@ -21,7 +22,6 @@ from ingest.events.prices import (
     PriceScope,
 )
 from ingest.ids import new_id
-from ingest.pricing.price import Question
 from ingest.pricing.review import Review, adoption, review
 
 
@@ -56,8 +56,8 @@ class PriceChanges:
             await self._changes.write(price)
         return price, True
 
-    async def end(self, price_id: str, at: datetime | None) -> None:
-        """Raises NotFound, and InvalidInput for a price that ends by then anyway."""
+    async def end(self, price_id: str, at: datetime | None) -> str:
+        """What else may have to be done, in words. Raises NotFound, and InvalidInput for a price that ends by then anyway."""
         async with self._one_at_a_time:
             price, now = self._prices.own.price(price_id), self._clock.now()
             if price is None:
@@ -66,6 +66,7 @@ class PriceChanges:
             if price.ends_at is not None and price.ends_at <= at:
                 raise InvalidInput(f"price {price_id!r} ends {price.ends_at.isoformat()} already")
             await self._changes.write(PriceEnded(price_id, at, now))
+        return _of_the_past(at) if at < now else ""
 
     async def set_exchange_rate(self, wanted: ExchangeRateIn) -> tuple[ExchangeRateSet, bool]:
         """The rate, and whether it is new. Raises InvalidInput."""
@@ -109,19 +110,17 @@ class PriceChanges:
                 f"no provider here is named {scope.provider!r} ({', '.join(sorted(self._providers))}), so that only"
                 " imported calls can have this price"
             )
-        question = Question(scope.provider, scope.model, max(now, price.effective_from))
-        if (
-            price.discount_percent is not None
-            and scope.provider
-            and scope.model
-            and self._prices.book.rates_at(*question[:3]) is None
-        ):
-            hints.append("the price list has no such model, so that there is nothing to take a discount off")
+        if scope.provider and scope.model:
+            at = max(now, price.effective_from)
+            listed = self._prices.book.rates_at(scope.provider, scope.model, at)
+            if price.discount_percent is not None and listed is None:
+                hints.append(
+                    "the price list has no such model, so that there is nothing to take a discount off"
+                )
+            if price.rates is not None and listed is not None:
+                hints += left_out(price.rates, listed)
         if price.effective_from < price.defined_at:
-            hints.append(
-                f"calls since {price.effective_from.isoformat()} that were costed before keep their cost:"
-                " spendstream reprice"
-            )
+            hints.append(_of_the_past(price.effective_from))
         return "; ".join(hints)
 
     def _same(self, wanted: PriceIn, price: PriceOverridden) -> PriceOverridden | None:
@@ -139,6 +138,10 @@ class PriceChanges:
             if is_then and is_named and _terms(definition) == _terms(price):
                 return definition
         return None
+
+
+def _of_the_past(since: datetime) -> str:
+    return f"calls since {since.isoformat()} that were costed before keep their cost: spendstream reprice"
 
 
 def _price_of(wanted: PriceIn, now: datetime) -> PriceOverridden:

@@ -70,8 +70,8 @@ def prices_router(parts: Parts, changes: PriceChanges) -> APIRouter:
 
     @router.post("/{price_id}/end", summary="End a price", responses=_NOT_FOUND)
     async def end_price(price_id: str, end: PriceEndIn) -> PriceOut:
-        await changes.end(price_id, end.effective_to)
-        return price_view(own, price_id, clock.now())
+        hint = await changes.end(price_id, end.effective_to)
+        return price_view(own, price_id, clock.now(), hint)
 
     return router
 

@@ -66,8 +66,9 @@ def test_a_prices_life(gateway: RunningGateway) -> None:
     status, made = raw(gateway, "POST", "/admin/prices", RATES)
     assert status == 201
     assert (made["covers"], made["rates"]) == ("model gpt-4o of openai", {"input": "1.5", "output": "6"})
-    assert (made["state"], made["precedence"], made["hint"], made["currency"]) == ("holds", 1, "", "USD")
-    assert raw(gateway, "GET", "/admin/prices") == (200, [made])
+    assert (made["state"], made["precedence"], made["currency"]) == ("holds", 1, "USD")
+    assert made.pop("hint").startswith("web_search, file_search, code_execution cost nothing at this price")
+    assert raw(gateway, "GET", "/admin/prices") == (200, [made | {"hint": ""}])
     held = effective(gateway)
     assert held["price_version"] == f"own/{made['price_id']}"
     assert held["rates"] == {"input": "1.5", "output": "6"}
@@ -158,6 +159,24 @@ def test_a_price_in_another_currency_needs_a_rate(gateway: RunningGateway) -> No
 def test_a_price_that_begins_in_the_past_says_what_it_does_not_do(gateway: RunningGateway) -> None:
     _, made = raw(gateway, "POST", "/admin/prices", RATES | {"effective_from": "2026-11-01"})
     assert "keep their cost: spendstream reprice" in made["hint"]
+    _, ended = raw(gateway, "POST", f"/admin/prices/{made['price_id']}/end", {"effective_to": "2026-11-02"})
+    assert ended["hint"].startswith(
+        "calls since 2026-11-02T00:00:00+00:00 that were costed before keep their cost"
+    )
+
+
+def test_rates_that_leave_something_out_say_what(gateway: RunningGateway) -> None:
+    pro = {
+        "scope": {"provider": "gemini", "model": "gemini-2.5-pro"},
+        "rates": {"input": "1", "web_search": "9"},
+    }
+    _, made = raw(gateway, "POST", "/admin/prices", pro)
+    assert made["hint"] == (
+        "there is no rate for output, so that calls with output tokens are unpriced;"
+        " the list asks more for long input, and this price the same at any length"
+    )
+    free = pro | {"rates": {"input": "0", "output": "0"}}
+    assert raw(gateway, "POST", "/admin/prices", free)[1]["hint"] == ""
 
 
 def test_a_provider_that_no_call_can_go_to_is_told_of(gateway: RunningGateway) -> None:
@@ -294,6 +313,7 @@ def test_commands_for_prices(command: Callable[..., str]) -> None:
             "is not NAME=VALUE with NAME of org, team, project, key",
         ),
         (("set", "--rate", "input"), "is not NAME=VALUE"),
+        (("set", "--free", "--input", "2"), "leave out --input, --output and --rate"),
         (("end", "nothing"), "there is no price 'nothing'"),
     ):
         with pytest.raises(InvalidInput, match=says):
