@@ -74,11 +74,14 @@ def test_where_the_list_knows_a_tier_too_the_supplement_says_the_same() -> None:
 
 
 def test_the_list_goes_before_the_supplement() -> None:
-    """gpt-4o in a batch: the list's own price has cached tokens at the full cached price; the factor would halve them."""
+    """gpt-4o in a batch: the list's own price has cached tokens at the full cached price."""
     assert amount(rates("openai", "gpt-4o", "batch").cache_read) == Decimal("1.25")
-    # Before the list knows of it, the factor holds.
+    # Before the list knows of it, the factor holds; cached tokens keep their price, as in the list.
     before = rates("openai", "gpt-4o", "batch", datetime(2026, 10, 13, 23, 59, 59, tzinfo=UTC))
-    assert amount(before.cache_read) == Decimal("0.625")
+    assert amount(before.cache_read) == Decimal("1.25")
+    assert amount(
+        rates("openai", "gpt-5", "batch", datetime(2026, 10, 13, tzinfo=UTC)).cache_read
+    ) == Decimal("0.0625")
     assert amount(before.input) == amount(rates("openai", "gpt-4o", "batch").input) == Decimal("1.25")
 
 
@@ -111,6 +114,29 @@ def test_tiers_that_the_list_does_not_price(
         assert standard.output is not None
         assert amount(in_tier.output) == standard.output.base * Decimal(of_output)
     assert in_tier.web_search == standard.web_search
+
+
+def test_cached_tokens_of_older_gemini_models_cost_the_same_in_batches_and_flex() -> None:
+    early = datetime(2026, 9, 1, tzinfo=UTC)
+    for tier in ("batch", "flex"):
+        older, newer = (
+            rates("gemini", name, tier, early) for name in ("gemini-2.0-flash", "gemini-3.6-flash")
+        )
+        assert amount(older.cache_read) == Decimal("0.025")  # $0.10 in, a quarter of it for cached ones
+        standard = rates("gemini", "gemini-3.6-flash", at=early).cache_read
+        assert standard is not None
+        assert amount(newer.cache_read) == standard.base / 2
+
+
+def test_fees_and_sounds_that_the_list_does_not_price() -> None:
+    assert amount(rates("openai", "gpt-4o-search-preview").web_search) == 25
+    for provider in ("openai", "azure"):
+        mini = rates(provider, "gpt-4o-mini-audio-preview")
+        assert amount(mini.audio_input) == 10
+        assert amount(mini.audio_output) == 20
+        whole = rates(provider, "gpt-4o-audio-preview")
+        assert amount(whole.audio_input) == 40
+        assert amount(whole.audio_output) == 80
 
 
 def test_azure_follows_openai_before_the_list_knows_the_tier() -> None:
