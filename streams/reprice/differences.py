@@ -65,6 +65,8 @@ class Sums:
     after_usd: Decimal = ZERO
     newly_priced: int = 0
     still_unpriced: int = 0
+    no_longer_priced: int = 0
+    """Had a price and would have none: an end that was set by mistake looks like this."""
 
     @property
     def difference_usd(self) -> Decimal:
@@ -78,6 +80,7 @@ class Sums:
         self.after_usd += other.after_usd
         self.newly_priced += other.newly_priced
         self.still_unpriced += other.still_unpriced
+        self.no_longer_priced += other.no_longer_priced
 
 
 class Tally:
@@ -97,7 +100,8 @@ class Tally:
             before_usd=before.cost_usd,
             after_usd=after.cost_usd,
             newly_priced=int(after.is_priced and not before.is_priced),
-            still_unpriced=int(not after.is_priced),
+            still_unpriced=int(not after.is_priced and not before.is_priced),
+            no_longer_priced=int(before.is_priced and not after.is_priced),
         )
         self.groups[one.finished.call.who.team, one.finished.model].add(sums)
         made = one.finished.call.started_at.astimezone(UTC)

@@ -31,6 +31,11 @@ def render(tally: Tally) -> str:
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
     lines = [_line(row, widths) for row in rows]
     lines[-1:] = ["-" * len(lines[0]), lines[-1]]
+    if lost := tally.total().no_longer_priced:
+        lines.append(
+            f"{lost:,} of the changed calls had a price and have none any more: they become unpriced, at $0.00"
+            " (spendstream prices show says why)"
+        )
     if closed := tally.closed.changed:
         lines.append(
             f"{closed:,} of the changed calls are of closed months: {show_usd(tally.closed.difference_usd)} of the difference"

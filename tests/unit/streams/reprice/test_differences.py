@@ -134,6 +134,17 @@ def test_the_table_has_a_line_for_each_and_the_greatest_difference_first() -> No
     assert lines[-1].split()[:3] == ["all", "5", "2"]
 
 
+def test_calls_that_lose_their_price_are_told_of_apart() -> None:
+    """field-pain: never zero in silence; a price that was ended by mistake would take a month's costs away."""
+    tally = Tally(NOW)
+    lost = a_call_costed(model="nobody-knows", response_model="nobody-knows", cost_usd="1")
+    tally.add(reprice(as_read(lost), BOOK))
+    total = tally.total()
+    assert (total.changed, total.no_longer_priced, total.still_unpriced) == (1, 1, 0)
+    assert "1 of the changed calls had a price and have none any more" in render(tally)
+    assert "any more" not in render(a_tally())
+
+
 def test_what_concerns_closed_months_is_told() -> None:
     assert "closed months" not in render(a_tally(datetime(2026, 12, 4, 23, 59, 59, tzinfo=UTC)))
     told = render(a_tally(datetime(2026, 12, 5, tzinfo=UTC)))
