@@ -163,8 +163,10 @@ class ArrayReader:
         except CannotDecode as reason:
             _LOG.warning("a stream of %s cannot be read: %s", self._format.operation, reason)
             return b""
+        # A server that does not stream answers with one object as if nobody had asked it to.
+        see = self._format.see_body if text.lstrip().startswith("{") else self._format.see_event
         for element in _elements(text):
-            _see(self._format.see_event, self._answer, element)
+            _see(see, self._answer, element)
         return b""
 
 

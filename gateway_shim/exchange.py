@@ -111,7 +111,8 @@ class Exchange:
         if incoming.is_error:
             await self._finish(Outcome.ERROR, response.status, error_word(body))
         elif not self._defer():
-            await self._finish(Outcome.ABORTED if incoming.answer.error_type else Outcome.OK)
+            answer = incoming.answer
+            await self._finish(stream_outcome(answer) if answer.error_type else Outcome.OK)
         await asgi.start(send, response.status, sent_back(response.raw_headers, self._out.call.call_id))
         await asgi.body(send, body)
 

@@ -13,6 +13,8 @@ from gateway_shim.formats.answer import Answer, Format
 from ingest.clock import Clock
 from ingest.events.calls import Call
 
+_MORE_FOLLOWS_S = 1.0
+"""How long an answer whose usage looks final is still listened to."""
 _NO_ANSWER = 300
 """From this status on nothing was generated: redirects, which are passed on and not followed, and errors."""
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
@@ -149,19 +151,37 @@ class Incoming:
         if self.has_ended:
             return
         response = await self.begin()
-        async for chunk in response.content.iter_any():
-            self.take(chunk)
-            if self.answer.has_final_usage:
+        loop = asyncio.get_running_loop()
+        # Some models call every chunk the last (Gemini 1.5's `finishReason`), so that only silence or the end is final.
+        silence = asyncio.timeout(None)
+        try:
+            async with silence:
+                async for chunk in response.content.iter_any():
+                    self.take(chunk)
+                    is_final = self.answer.has_final_usage
+                    silence.reschedule(loop.time() + _MORE_FOLLOWS_S if is_final else None)
+        except TimeoutError:
+            if silence.expired():
                 return
+            raise
         self.end()
 
     def _open(self, response: aiohttp.ClientResponse) -> None:
-        content_type = response.headers.get("content-type", "").lower()
-        is_json = content_type.startswith("application/json")
         out = self._out
+        usual = "text/event-stream" if out.call.is_stream else "application/json"
+        content_type = response.headers.get("content-type", usual).lower()
+        is_json = _may_be_json(content_type, out.format)
         if not self.is_error and (out.call.is_stream or not is_json):
             encoding = response.headers.get("content-encoding", "")
             self._reader = reader_of(self.answer, out.format, content_type, encoding, out.withholds_usage)
+
+
+def _may_be_json(content_type: str, format: Format) -> bool:
+    """Whether a whole answer is to be read as JSON. Some servers of one's own call theirs a plain text."""
+    media_type = content_type.partition(";")[0].strip()
+    if media_type in ("application/json", "text/json") or media_type.endswith("+json"):
+        return True
+    return media_type == "text/plain" and format.needs_json and format.see_text is None
 
 
 def _throw_away(sending: asyncio.Future[aiohttp.ClientResponse]) -> None:

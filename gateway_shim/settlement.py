@@ -48,9 +48,14 @@ NOTHING = Settled(None)
 
 
 def stream_outcome(answer: Answer) -> Outcome:
-    """How a stream ended that came to its end: in full, or broken off by the provider."""
+    """How a stream ended that came to its end: in full, or broken off by the provider.
+
+    An error that is its first word is an error like any other, only with status 200: nothing was generated (Anthropic, Streaming
+    messages, "Error events": what "would normally correspond to an HTTP 529 in a non-streaming context").
+    """
     if answer.error_type:
-        return Outcome.ABORTED
+        has_begun = answer.usage or answer.text.total_bytes or answer.response_id or answer.counts
+        return Outcome.ABORTED if has_begun else Outcome.ERROR
     return Outcome.OK if answer.is_over or answer.has_final_usage else Outcome.ABORTED
 
 

@@ -20,6 +20,7 @@ class Answer:
     """Filled in by the functions of a `Format`, from one whole body or event by event."""
 
     __slots__ = (
+        "_finished",
         "_once",
         "cost_usd",
         "counts",
@@ -58,11 +59,12 @@ class Answer:
         self.is_estimate = False
         """Whether the counts, though final, are no full account: several models worked on it, or a part was reckoned."""
         self._once: dict[str, set[str]] = {}
+        self._finished: dict[int, bool] = {}
 
     def merge_usage(self, usage: object) -> None:
-        """Take over the counts of `usage`, where it is an object; a null count says nothing."""
-        if isinstance(usage, dict):
-            known = {name: count for name, count in usage.items() if count is not None}
+        """Take over the counts of `usage`, where it is an object; a null count says nothing, nor does an empty object."""
+        known = {name: count for name, count in members(usage).items() if count is not None}
+        if known:
             self.usage = known if self.usage is None else self.usage | known
             self.text.cover()
 
@@ -71,6 +73,12 @@ class Answer:
         keys = self._once.setdefault(name, set())
         keys.add(key)
         self.counts[name] = len(keys)
+
+    def see_choice(self, index: object, is_finished: bool) -> None:
+        """One of several choices (`n`) went on, or finished: the answer is over when all that have begun are."""
+        number = whole(index) or 0
+        self._finished[number] = is_finished or self._finished.get(number, False)
+        self.is_over = all(self._finished.values())
 
     def see_cost(self, amount: object) -> None:
         """Take over the provider's own word for the cost, USD; anything but a sensible number says nothing."""

@@ -17,6 +17,7 @@ _SEARCH_MODELS = ("-search-preview", "-search-api")
 
 def see_body(answer: Answer, body: Json) -> None:
     answer.name(body)
+    _see_error(answer, body)
     _see_search_model(answer)
     answer.merge_usage(body.get("usage"))
     answer.has_final_usage = answer.usage is not None
@@ -25,12 +26,11 @@ def see_body(answer: Answer, body: Json) -> None:
 
 def see_event(answer: Answer, event: Json) -> None:
     answer.name(event)
-    error = event.get("error")
-    if error:
-        answer.error_type = str(members(error).get("type") or members(error).get("code") or "error")
+    _see_error(answer, event)
     choices = items(event.get("choices"))
     for choice in choices:
         _see_choice(answer, members(choice))
+    answer.has_final_usage &= answer.is_over or not choices  # a further choice has begun
     usage = event.get("usage")
     if usage:
         _see_search_model(answer)
@@ -44,6 +44,13 @@ def is_usage_only(event: Json) -> bool:
     return event.get("choices") == [] and bool(event.get("usage"))
 
 
+def _see_error(answer: Answer, body: Json) -> None:
+    """With status 200 it comes within a stream, and of some servers as a whole answer (OpenRouter)."""
+    error = body.get("error")
+    if error:
+        answer.error_type = str(members(error).get("type") or members(error).get("code") or "error")
+
+
 def _see_search_model(answer: Answer) -> None:
     if any(mark in answer.model for mark in _SEARCH_MODELS):
         answer.counts["web_searches"] = 1
@@ -51,7 +58,9 @@ def _see_search_model(answer: Answer) -> None:
 
 def _see_choice(answer: Answer, choice: Json) -> None:
     delta = members(choice.get("delta"))
-    answer.add_text(choice.get("text"), delta.get("reasoning_content"), delta.get("refusal"))
+    # `reasoning` is OpenRouter's, Groq's, Ollama's and newer vLLMs' word for what others call `reasoning_content`.
+    thoughts = delta.get("reasoning_content") or delta.get("reasoning")
+    answer.add_text(choice.get("text"), thoughts, delta.get("refusal"))
     content = delta.get("content")
     if isinstance(content, list):  # Mistral's thinking models
         for part in map(members, content):
@@ -60,8 +69,8 @@ def _see_choice(answer: Answer, choice: Json) -> None:
         answer.add_text(content)
     for call in items(delta.get("tool_calls")):
         answer.add_text(members(members(call).get("function")).get("arguments"))
-    if choice.get("finish_reason"):
-        answer.is_over = True
+    answer.add_text(members(delta.get("function_call")).get("arguments"))  # what tools were before 2023-11
+    answer.see_choice(choice.get("index"), is_finished=bool(choice.get("finish_reason")))
 
 
 OPENAI_CHAT = Format(

@@ -25,9 +25,11 @@ _FORMATS = {
     "/audio/translations": OPENAI_TRANSLATION,
     "/audio/speech": OPENAI_SPEECH,
 }
-# What these begin costs elsewhere or nothing: a batch's calls are billed when it runs, storage by the day.
+# What these begin costs elsewhere or nothing: a batch's calls are billed when it runs, storage by the day. A change to a
+# stored completion is answered with the completion, and the usage that was billed before.
 _UNBILLED = (
     "/batches",
+    "/chat/completions/",
     "/containers",
     "/conversations",
     "/files",

@@ -174,6 +174,8 @@ def test_a_stream_that_breaks_off_before_its_usage(name: str) -> None:
 def test_an_error_within_a_stream_is_no_good_end(format: Format, event: dict[str, Any], word: str) -> None:
     answer = played(format, [event])
     assert answer.error_type == word
+    assert stream_outcome(answer) is Outcome.ERROR  # nothing came before it
+    answer.add_text("Hi")
     assert stream_outcome(answer) is Outcome.ABORTED
 
 
