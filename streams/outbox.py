@@ -55,8 +55,9 @@ class Outbox:
         self._arrived = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._is_empty = asyncio.Event()
-        self._is_empty.set()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._is_at_rest = asyncio.Event()
 
     async def room(self) -> None:
         """Returns when records may be handed over."""
@@ -67,24 +68,36 @@ class Outbox:
         self._taken[partition] = max(end, self._taken.get(partition, 0))
         self._count += count
         self._arrived.set()
-        self._is_empty.clear()
         if self._count >= self._limit:
             self._has_room.clear()
 
-    async def drain(self, timeout_s: float) -> None:
-        """Returns once everything handed over is durable and acknowledged; raises Halted after `timeout_s` seconds."""
+    async def rest(self, timeout_s: float) -> None:
+        """Returns once everything handed over is durable and acknowledged; raises Halted after `timeout_s` seconds. From then
+        until `wake` nothing is written, not even what is due without a record: it may be somebody else's by now."""
+        self._may_write.clear()
+        self._arrived.set()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._is_empty.wait()
+                await self._is_at_rest.wait()
         except TimeoutError:
             raise Halted(f"records taken in were not written within {timeout_s:g} seconds") from None
+
+    def wake(self) -> None:
+        """Go on. The step has been restored."""
+        self._is_at_rest.clear()
+        self._may_write.set()
 
     async def run(self) -> None:
         """Write rounds until cancelled."""
         durable: Ends = {}
         while True:
             if not durable:
-                await self._arrival()
+                if self._may_write.is_set():
+                    await self._arrival()
+                if not self._may_write.is_set() and not self._taken:
+                    self._is_at_rest.set()
+                    await self._may_write.wait()
+                    continue
             taken = self._take()
             work = self._step.take()
             if work.first:
@@ -97,8 +110,6 @@ class Outbox:
             if durable:
                 self._acknowledge(durable)
             durable = taken
-            if not durable and not self._taken:
-                self._is_empty.set()
 
     def _take(self) -> Ends:
         taken, self._taken, self._count = self._taken, {}, 0

@@ -28,7 +28,9 @@ _LOG = logging.getLogger(__name__)
 
 
 SEEN_DAYS = 35
-"""How long a call is remembered after it has started: as long as late calls are accepted."""
+"""How late a call may come and be remembered under the day on which it started: as long as late calls are accepted."""
+KEEP_DAYS = SEEN_DAYS + 7
+"""How long that day is kept: a call that came as late as may be is still known when it is sent again days later."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -129,7 +131,7 @@ class PricingStep:
         if today != self._forgot_on:
             self._forgot_on = today
             for partition in self._partitions:
-                self._seen.drop_below(partition, seen_key(today - timedelta(days=SEEN_DAYS)))
+                self._seen.drop_below(partition, seen_key(today - timedelta(days=KEEP_DAYS)))
 
     def _bury(self, record: Record, reason: str) -> None:
         _LOG.warning(
@@ -149,7 +151,9 @@ def seen_keys(record: Record, call: Call) -> list[bytes]:
     logged = (_EPOCH + timedelta(milliseconds=record.timestamp_ms)).date()
     if started > logged - timedelta(days=SEEN_DAYS) or not call.budgets:
         return [seen_key(started, call.call_id)]
-    return [seen_key(logged - timedelta(days=ago), call.call_id) for ago in range(SEEN_DAYS)]
+    days = [logged - timedelta(days=ago) for ago in range(SEEN_DAYS)]
+    # The day of its start too: when it first came, it may not yet have been later than that.
+    return [seen_key(day, call.call_id) for day in (*days, started)]
 
 
 def seen_key(day: date, call_id: str = "") -> bytes:

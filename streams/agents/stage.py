@@ -80,19 +80,20 @@ class Stage:
 
     async def stop(self) -> None:
         """Write what was taken in, and end."""
+        await self.pause()
         if self._tasks:
-            await self.pause()
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
     async def pause(self) -> None:
-        """Partitions are about to move: write what was taken in, take in nothing more. What waits comes again, to
-        whoever reads its partition then."""
+        """Partitions are about to move: write what was taken in, take in and write nothing more. What waits comes again,
+        to whoever reads its partition then."""
         self._is_paused = True
         self._inbox.clear()
         self._waiting = 0
-        await self._outbox.drain(DRAIN_S)
+        if self._tasks:
+            await self._outbox.rest(DRAIN_S)
 
     def resume(self, partitions: Sequence[int]) -> None:
         """Tables are restored: begin again as the reader of `partitions`."""
@@ -101,6 +102,7 @@ class Stage:
         self._step.restore(partitions)
         self._beginnings += 1
         self._is_paused = False
+        self._outbox.wake()
 
     def stored_position(self, partition: int) -> int:
         """The offset behind the last record whose work is durable; 0 before the first."""

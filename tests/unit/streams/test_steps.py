@@ -23,7 +23,7 @@ from ingest.pricing.book import GenaiPriceBook
 from streams.agents.governance import GovernanceStep
 from streams.agents.ledger import LedgerStep
 from streams.agents.pinned import FixedPrices
-from streams.agents.pricing import SEEN_DAYS, PricingStep, seen_key
+from streams.agents.pricing import KEEP_DAYS, SEEN_DAYS, PricingStep, seen_key
 from streams.agents.reaper import Reaper
 from tests.builders import a_budget, a_call_costed
 
@@ -156,18 +156,25 @@ def test_calls_are_forgotten_when_they_are_too_old_to_come_again() -> None:
     for offset, days in enumerate((0, 1)):
         step.accept(record(a_call(started_at=NOW - timedelta(days=days)), offset))
     step.take()
-    for days, left in ((SEEN_DAYS - 1, 2), (1, 1), (1, 0)):
+    for days, left in ((KEEP_DAYS - 1, 2), (1, 1), (1, 0)):
         clock.advance(86_400 * days)
         step.take()
         assert len(table.entries) == left
 
 
-@pytest.mark.parametrize("days_later", [0, 1, SEEN_DAYS - 1])
-def test_a_call_that_came_too_late_and_comes_again_is_charged_once_whatever_is_restarted(
-    days_later: int,
+@pytest.mark.parametrize(
+    ("days_late", "days_later"),
+    [
+        *((60, later) for later in (0, 1, SEEN_DAYS - 1)),
+        # What was in time when it came first is too late when it comes again.
+        *((SEEN_DAYS - 1, later) for later in (0, 1, 7)),
+    ],
+)
+def test_a_call_that_came_late_and_comes_again_is_charged_once_whatever_is_restarted(
+    days_late: int, days_later: int
 ) -> None:
     table, clock = MemoryTable(), FixedClock(NOW)
-    call = a_call(started_at=NOW - timedelta(days=60), budgets=(REF,))
+    call = a_call(started_at=NOW - timedelta(days=days_late), budgets=(REF,))
     charged = []
     for offset, days in enumerate((0, days_later, 0)):
         clock.advance(86_400 * days)
