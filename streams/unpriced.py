@@ -5,6 +5,7 @@ The calls themselves stand in the warehouse with `is_priced = false` and the rea
 
 from __future__ import annotations
 
+from datetime import UTC, date
 from typing import NamedTuple
 
 from ingest.events.costs import CallCosted
@@ -42,16 +43,22 @@ class UnpricedCalls:
             self._models[name] = told._replace(untold=told.untold + 1)
             return None
         self._models[name] = _Told(now, 0)
-        return _line(*name, 1 + (told.untold if told else 0), costed.cost.unpriced_because)
+        day = call.started_at.astimezone(UTC).date()
+        return _line(*name, 1 + (told.untold if told else 0), costed.cost.unpriced_because, day)
 
 
-def _line(provider: str, model: str, count: int, reason: str) -> str:
+def _line(provider: str, model: str, count: int, reason: str, day: date) -> str:
     calls = "1 call is" if count == 1 else f"{count} calls are"
     # Quoted: a caller may have put anything into the name.
     line = f"{calls} unpriced, model {model!r} of {provider}: {reason}"
     if "price" not in reason:
         return line  # what is missing is not a price
+    # Without a day the price would hold from now on, and repricing these calls would change nothing.
+    what = (
+        "prices rate CURRENCY USD"
+        if "exchange rate" in reason
+        else f"prices set --provider {provider} --model {model!r} --input … --output …"
+    )
     return (
-        f"{line}; to put it right: spendstream prices set --provider {provider} --model {model!r} --input … --output …"
-        f" && spendstream reprice --model {model!r}"
+        f"{line}; to put it right: spendstream {what} --from {day} && spendstream reprice --model {model!r}"
     )

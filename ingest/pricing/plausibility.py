@@ -48,14 +48,11 @@ def rates_by_model(listed: PriceList, at: datetime) -> ModelRates:
     found: dict[str, Mapping[str, Rate]] = {}
     for provider in listed.providers:
         entries = [e for e in listed.supplement if e.provider == provider.id and e.since <= at]
-        entries.sort(key=lambda entry: entry.since)
         for model in provider.models:
             name = f"{provider.id}/{model.id}"
             found[name] = model.standard(at)
             found.update(_depending(name, model, at))
-            for entry in entries:
-                if entry.is_for(provider.id, model.id.lower()):
-                    found[f"{name} ({entry.tier or 'added'})"] = _supplemented(entry)
+            found.update(_added(name, [e for e in entries if e.is_for(provider.id, model.id.lower())]))
     return found
 
 
@@ -72,10 +69,17 @@ def _depending(name: str, model: ListedModel, at: datetime) -> ModelRates:
     return found
 
 
-def _supplemented(entry: Entry) -> Mapping[str, Rate]:
-    if entry.rates is not None:
-        return {token_class: Rate(amount) for token_class, amount in entry.rates.items()}
-    return {"factor": Rate(entry.factor)} if entry.factor is not None else {}
+def _added(name: str, entries: list[Entry]) -> ModelRates:
+    """What the supplement has, beside the list's own prices of a tier and not in their place; the first entry counts."""
+    found: dict[str, dict[str, Rate]] = {}
+    for entry in entries:
+        rates = found.setdefault(f"{name} ({entry.tier}, added)" if entry.tier else f"{name} (added)", {})
+        for token_class, amount in (entry.rates or {}).items():
+            rates.setdefault(token_class, Rate(amount))
+        if entry.factor is not None and "factor" not in rates:
+            rates["factor"] = Rate(entry.factor)
+            rates |= {f"factor of {token_class}": Rate(Decimal(1)) for token_class in entry.but_not_classes}
+    return found
 
 
 def compare(before: ModelRates, after: ModelRates) -> list[Change]:

@@ -21,7 +21,9 @@ def test_the_first_call_is_told_at_once_and_then_all_of_an_hour_together() -> No
     assert first is not None
     assert first.startswith("1 call is unpriced, model 'new' of openai: no price is known")
     assert "spendstream prices set --provider openai --model 'new'" in first
-    assert "spendstream reprice --model 'new'" in first
+    # A price that begins now would not hold for the call.
+    day = unpriced().finished.call.started_at.date()
+    assert f"--output … --from {day} && spendstream reprice --model 'new'" in first
     assert [calls.note(unpriced(), at) for at in (1.0, 3599.9)] == [None, None]
     later = calls.note(unpriced(), 3600.0)
     assert later is not None
@@ -34,6 +36,15 @@ def test_each_model_has_its_own_line_and_priced_calls_have_none() -> None:
     lines = [calls.note(unpriced(name), 0.0) for name in ("a", "b", "a")]
     assert [line is None for line in lines] == [False, False, True]
     assert calls.note(a_call_costed(), 0.0) is None
+
+
+def test_where_an_exchange_rate_is_missing_it_is_asked_for() -> None:
+    line = UnpricedCalls().note(
+        unpriced(reason="price own/x is in EUR, and no exchange rate of EUR holds"), 0.0
+    )
+    assert line is not None
+    assert "spendstream prices rate CURRENCY USD --from " in line
+    assert "prices set" not in line
 
 
 def test_where_no_price_is_missing_none_is_asked_for() -> None:

@@ -123,9 +123,30 @@ def test_what_is_added_to_the_list_is_looked_at_too() -> None:
     before = rates_by_model(listing(model, added(tier="batch", factor=Decimal("0.5"))), AT)
     after = rates_by_model(listing(model, added(tier="batch", factor=Decimal("0.05"))), AT)
     (factor,) = compare(before, after)
-    assert (factor.model, factor.rate, factor.is_held) == ("acme/m", "factor (batch)", True)
+    assert (factor.model, factor.rate, factor.is_held) == ("acme/m", "factor (batch, added)", True)
     fee = rates_by_model(listing(model, added(rates={"web_search": Decimal(10)})), AT)
     assert [(c.model, c.rate, c.is_held) for c in compare(before, fee)] == [
         ("acme/m", "web_search (added)", False),
-        ("acme/m", "factor (batch)", True),
+        ("acme/m", "factor (batch, added)", True),
     ]
+
+
+def test_what_is_added_for_a_tier_does_not_hide_the_lists_own_price_of_it() -> None:
+    day = date(2026, 1, 1)
+    half = Entry("acme", ".*", day, "acme's price page", day, tier="batch", factor=Decimal("0.5"))
+    stays = Entry(
+        "acme", ".*", day, "s", day, tier="batch", factor=Decimal("0.5"), but_not_classes=("cache_read",)
+    )
+
+    def listed(batch: str, *entries: Entry) -> PriceList:
+        variant = Variant({"processing": "batch"}, {"input": rate(batch)})
+        model = ListedModel("m", Equals("m"), (DatedPrice({"input": rate("1")}),), (variant,))
+        return listing(ListedProvider("acme", (model,)), *entries)
+
+    before, after = (rates_by_model(listed(batch, half), AT) for batch in ("0.5", "500"))
+    (change,) = compare(before, after)
+    assert (change.rate, change.is_held) == ("input (batch)", True)
+    # Of entries for one tier the first counts, and what it leaves out is told.
+    (change,) = compare(before, rates_by_model(listed("0.5", stays, half), AT))
+    assert change.rate == "factor of cache_read (batch, added)"
+    assert compare(before, rates_by_model(listed("0.5", half, stays), AT)) == []
