@@ -207,3 +207,26 @@ def test_at_rest_nothing_is_written_though_it_is_due_until_it_is_woken() -> None
         assert one.journal.happened[-1] == "acked {0: 2}"
 
     run(scenario)
+
+
+def test_what_has_to_be_durable_first_is_so_before_anything_is_published() -> None:
+    async def scenario() -> None:
+        one = Setting()
+        may_store = asyncio.Event()
+
+        async def store() -> None:
+            await may_store.wait()
+            one.journal.note("stored")
+
+        take = one.step.take
+        one.step.take = lambda: take()._replace(first=[store()])  # type: ignore[method-assign]
+        one.take_in(0)
+        await one.journal.noted("took 1")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert one.journal.happened == ["took 1"]
+        may_store.set()
+        await one.journal.noted("published 0")
+        assert one.journal.happened[:3] == ["took 1", "stored", "published 0"]
+
+    run(scenario)

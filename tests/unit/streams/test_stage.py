@@ -203,6 +203,28 @@ def test_records_from_before_positions_were_set_are_dropped() -> None:
     run(scenario)
 
 
+def test_records_from_before_a_revocation_are_dropped_until_positions_are_set_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """#502: a fetch that was under way while partitions moved comes back when the flow is on again."""
+
+    async def revoked(_self: object, _revoked: set[TP]) -> None:
+        return
+
+    async def scenario() -> None:
+        monkeypatch.setattr(PositionedConsumer.__mro__[1], "on_partitions_revoked", revoked)
+        one = Setting().begin()
+        consumer, tp = consumer_of(one.stage), TP(CALLS, 0)
+        await consumer.on_partitions_revoked({tp})
+        assert consumer._handed_out({tp: [message(0)]}) == {}
+        consumer._thread.seeks = consumer._thread.fetched_at = 2
+        consumer._handed_out({tp: [message(0), message(1)]})
+        await one.acknowledged(2)
+        assert one.step.accepted == [0, 1]
+
+    run(scenario)
+
+
 def test_a_commit_that_never_reaches_the_group_changes_nothing_about_where_reading_begins() -> None:
     """robinhood/faust #736: after a connection reset a worker processes, and never commits until it is restarted. The
     positions that count are stored with the state; the group is told again at the next commit."""
