@@ -35,7 +35,9 @@ def see_event(answer: Answer, event: Json) -> None:
     if members(event.get("promptFeedback")).get("blockReason"):
         answer.is_over = True
     usage = event.get("usageMetadata")
-    answer.merge_usage(usage)
+    if isinstance(usage, dict):
+        # Protocol buffers leave zeros out: in an empty object, all of them.
+        answer.merge_usage(usage or {"totalTokenCount": 0})
     tier = members(usage).get("serviceTier")
     if isinstance(tier, str):
         answer.service_tier = tier.lower()
