@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from gateway_shim.admin.shapes import PERCENT_PATTERN, Money, Name, OptionalText, Strict
 from ingest.attribution import DEFAULT_ORG
 
 Percent = Annotated[str, StringConstraints(max_length=20, pattern=PERCENT_PATTERN)]
 Currency = Annotated[str, StringConstraints(max_length=10)]
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
 
 
 def _aware(value: object) -> object:
@@ -26,8 +27,15 @@ def _aware(value: object) -> object:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_aware)]
-"""ISO 8601; a date alone is midnight UTC."""
+def _in_utc(moment: datetime) -> datetime:
+    # A day beyond is a slip, and the days around it cannot be counted with.
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"{moment.year} is not within the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, BeforeValidator(_aware), AfterValidator(_in_utc)]
+"""ISO 8601; a date alone is midnight UTC. It is kept and shown in UTC."""
 
 
 class PriceScopeIn(Strict):

@@ -165,20 +165,6 @@ def test_a_price_that_begins_in_the_past_says_what_it_does_not_do(gateway: Runni
     )
 
 
-def test_rates_that_leave_something_out_say_what(gateway: RunningGateway) -> None:
-    pro = {
-        "scope": {"provider": "gemini", "model": "gemini-2.5-pro"},
-        "rates": {"input": "1", "web_search": "9"},
-    }
-    _, made = raw(gateway, "POST", "/admin/prices", pro)
-    assert made["hint"] == (
-        "there is no rate for output, so that calls with output tokens are unpriced;"
-        " the list asks more for long input, and this price the same at any length"
-    )
-    free = pro | {"rates": {"input": "0", "output": "0"}}
-    assert raw(gateway, "POST", "/admin/prices", free)[1]["hint"] == ""
-
-
 def test_a_provider_that_no_call_can_go_to_is_told_of(gateway: RunningGateway) -> None:
     google = {"scope": {"provider": "google", "model": "gemini-2.5-pro"}, "discount_percent": "10"}
     _, made = raw(gateway, "POST", "/admin/prices", google)
