@@ -169,6 +169,7 @@ class Incoming:
     def _open(self, response: aiohttp.ClientResponse) -> None:
         out = self._out
         usual = "text/event-stream" if out.call.is_stream else "application/json"
+        usual = usual if out.format.tells_end else ""  # it may be audio
         content_type = response.headers.get("content-type", usual).lower()
         is_json = _may_be_json(content_type, out.format)
         if not self.is_error and (out.call.is_stream or not is_json):
@@ -181,7 +182,7 @@ def _may_be_json(content_type: str, format: Format) -> bool:
     media_type = content_type.partition(";")[0].strip()
     if media_type in ("application/json", "text/json") or media_type.endswith("+json"):
         return True
-    return media_type == "text/plain" and format.needs_json and format.see_text is None
+    return media_type == "text/plain" and format.tells_end and format.see_text is None
 
 
 def _throw_away(sending: asyncio.Future[aiohttp.ClientResponse]) -> None:

@@ -59,6 +59,13 @@ def test_a_whole_answer_is_read_whatever_it_is_called(tmp_path: Path, kind: str)
     assert counts(finished) == ("ok", 19, 10, False)
 
 
+def test_speech_of_no_declared_kind_is_counted_by_its_characters(tmp_path: Path) -> None:
+    body = {"model": "tts-1", "input": "hello", "voice": "alloy"}
+    finished = recorded(tmp_path, answer(b"\0" * 99, headers=""), body, "/openai/v1/audio/speech")
+    assert finished.usage is not None
+    assert (finished.usage.characters, finished.is_estimated) == (5, False)
+
+
 def test_a_message_as_a_whole_where_a_stream_was_asked_for(tmp_path: Path) -> None:
     body = REQUEST | {"stream": True}
     finished = recorded(tmp_path, answer(json.dumps(MESSAGE).encode()), body, "/anthropic/v1/messages")
