@@ -31,7 +31,7 @@ _PATTERNS_IN_WORDS = {
 def in_words(error: Mapping[str, Any]) -> str:
     """What is wrong, from one of pydantic's errors, in a sentence that shows no regular expression."""
     words = _PATTERNS_IN_WORDS.get(error.get("ctx", {}).get("pattern", ""))
-    return f"{error['input']!r} {words}" if words else str(error["msg"])
+    return f"{error['input']!r} {words}" if words else str(error["msg"]).removeprefix("Value error, ")
 
 
 class Strict(BaseModel):
