@@ -20,7 +20,9 @@ from ingest.codec import NOT_JSON
 _NOT_TEXT = frozenset(
     {"data", "url", "image_url", "file_data", "fileUri", "file_uri", "id", "type", "role", "model", "bytes"}
 )
-_ANSWER_TEXT = frozenset({"content", "text", "thinking", "arguments", "refusal", "reasoning", "reasoning_content"})
+_ANSWER_TEXT = frozenset(
+    {"content", "text", "thinking", "arguments", "refusal", "reasoning", "reasoning_content"}
+)
 _TOKEN_LISTS = ("input", "prompt")
 _MESSAGE_LISTS = ("messages", "contents", "input")
 _TOOLS = ("tools", "functions", "toolConfig")
