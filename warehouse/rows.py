@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.errors import InvalidInput, InvalidMoney
+from ingest.events.checks import EARLIEST, LATEST
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
 from ingest.money import PLACES, usd
 from ingest.usage import NO_USAGE, TokenUsage
@@ -85,8 +86,6 @@ CALLS = Table(
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SURELY_FITS = 25
 _UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
@@ -169,7 +168,7 @@ def micros(name: str, instant: datetime) -> int:
     """Microseconds since 1970, exactly (a float would lose some), as `DateTime64(6)` stores them."""
     if instant.tzinfo is None:
         raise InvalidInput(f"{name} is {instant.isoformat()}, without a time zone")
-    if not _EARLIEST <= instant < _LATEST:
+    if not EARLIEST <= instant < LATEST:
         raise InvalidInput(f"{name} is {instant.isoformat()}; it must lie in the years 2000 to 2099")
     return (instant - _EPOCH) // _MICROSECOND
 

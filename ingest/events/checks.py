@@ -1,4 +1,5 @@
-"""What an event has to say to be usable, beyond its types: finite money, and a budget whose window can be found.
+"""What an event has to say to be usable, beyond its types: finite money, numbers that the warehouse can hold, and a
+budget whose window can be found.
 
 Readers fold events without looking at such things again. One that gets past here and cannot be folded would end the
 process that reads it, and again after each restart.
@@ -6,9 +7,12 @@ process that reads it, and again after each restart.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from ingest.errors import InvalidMoney
+from msgspec.structs import astuple
+
+from ingest.errors import InvalidInput, InvalidMoney
 from ingest.events.calls import CallFinished, CallStarted
 from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
@@ -20,6 +24,10 @@ from ingest.governance.budgets import Budget, check_budget
 from ingest.governance.windows import window_at
 from ingest.money import usd
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""Between these, the second excluded, lie all moments of calls."""
+_UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 _SURELY_FITS = 25
 """Amounts below 1e25 can be given twelve places."""
 _PRICE_EVENTS = (PriceOverridden, PriceEnded, ExchangeRateSet, PriceListAdopted)
@@ -38,6 +46,7 @@ def _check_other_event(event: object) -> None:
         case CallStarted():
             _check_money("hold_usd", event.call.hold_usd)
         case CallFinished():
+            _check_finished(event)
             _check_money("hold_usd", event.call.hold_usd)
             _check_money("provider_cost_usd", event.provider_cost_usd)
         case ChargeSettled():
@@ -55,6 +64,27 @@ def _check_other_event(event: object) -> None:
             _check_definition(event.budget)
             for name in ("spent_usd", "reserved_usd", "overshoot_usd"):
                 _check_money(name, getattr(event, name))
+
+
+def _check_finished(finished: CallFinished) -> None:
+    """What the warehouse could not hold is refused before it is charged: a charge for a call that nobody can find would
+    stand for ever."""
+    call = finished.call
+    if not call.call_id:
+        raise InvalidInput("call_id is empty; calls without one could not be told apart")
+    for name, moment in (("started_at", call.started_at), ("finished_at", finished.finished_at)):
+        if not EARLIEST <= moment < LATEST:
+            raise InvalidInput(f"{name} is {moment.isoformat()}; it must lie in the years 2000 to 2099")
+    for name, number, most in (
+        ("latency_ms", finished.latency_ms, _UINT32),
+        ("ttft_ms", finished.ttft_ms or 0, _UINT32),
+        ("http_status", finished.http_status, _UINT16),
+        ("attempt", call.attempt, _UINT32),
+        ("request_bytes", call.request_bytes, _UINT64),
+        ("the largest count of the usage", max(astuple(finished.usage)) if finished.usage else 0, _UINT64),
+    ):
+        if not 0 <= number <= most:
+            raise InvalidInput(f"{name} is {number}; it must lie between 0 and {most}")
 
 
 def _check_definition(budget: Budget) -> None:
