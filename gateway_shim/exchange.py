@@ -89,7 +89,9 @@ class Exchange:
             response = await self._incoming.begin()
         except FAILURES as reason:
             rejected = _failed(reason, self._out.call)
-            await self._finish(Outcome.ERROR, rejected.fault.status, rejected.fault.word)
+            # Asked, and silent for longer than we wait: it may work on and bill, as when the caller is the one to leave.
+            outcome = Outcome.ABORTED if isinstance(reason, aiohttp.SocketTimeoutError) else Outcome.ERROR
+            await self._finish(outcome, rejected.fault.status, rejected.fault.word)
             raise rejected from reason
         if self._incoming.is_passed_on:
             await self._pass_on(response, send)

@@ -187,7 +187,8 @@ def _faults(found: Reconciliation) -> list[str]:
         lines.append(f"{len(found.moving)} hours still change; their rollup follows within seconds")
     if found.open_letters:
         lines.append(f"{found.open_letters:,} dead letters are open; `spendstream letters list` shows them")
-    lines.append("everything agrees" if found.agrees else f"{findings} findings")
+    told = "1 finding" if findings == 1 else f"{findings:,} findings"
+    lines.append("everything agrees" if found.agrees else told)
     return lines
 
 

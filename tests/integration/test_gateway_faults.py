@@ -153,7 +153,10 @@ def test_a_provider_that_stays_silent_is_504(tmp_path: Path) -> None:
         assert status == 504
         assert upstream.hung_up.wait(10)
         finished = gateway.only_call()
-        assert (finished.outcome, finished.http_status, finished.error_type) == ("error", 504, "timeout")
+        assert (finished.outcome, finished.http_status, finished.error_type) == ("aborted", 504, "timeout")
+        assert finished.is_estimated, "it had the prompt, and may bill it"
+        assert finished.usage is not None
+        assert finished.usage.input_tokens > 0
 
 
 def test_a_provider_that_drops_the_connection_is_502(tmp_path: Path) -> None:

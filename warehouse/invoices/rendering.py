@@ -57,7 +57,7 @@ def _table(comparison: Comparison) -> list[str]:
 
 def _head(width: int) -> str:
     return (
-        f"{'day':<10}  {'model':<{width}}  {'measure':<27}{'ours':>20}{'theirs':>20}{'difference':>20}{'%':>9}"
+        f"{'day':<10}  {'model':<{width}}  {'measure':<27}{'ours':>20}{'theirs':>20}{'difference':>20}{'%':>12}"
         f"{'estimated':>11}{'unpriced':>10}  verdict"
     )
 
@@ -65,10 +65,10 @@ def _head(width: int) -> str:
 def _row(line: Line, width: int) -> str:
     day = line.day.isoformat() if line.day else ""
     difference = _number(line.difference, line, "+") if line.difference else ""
-    percent = f"{line.percent:+.2f}" if line.percent else ""
+    percent = f"{line.percent:+,.2f}" if line.percent else ""
     return (
         f"{day:<10}  {line.model:<{width}}  {line.measure:<27}{_number(line.ours.whole, line):>20}"
-        f"{_number(line.theirs, line):>20}{difference:>20}{percent:>9}"
+        f"{_number(line.theirs, line):>20}{difference:>20}{percent:>12}"
         f"{_share(line.ours.estimated, line.ours.whole):>11}{_unpriced(line):>10}  {line.verdict}"
     )
 

@@ -62,9 +62,13 @@ def read_table(text: str, provider: str, columns: Mapping[str, str]) -> list[Rep
     rows = csv.DictReader(io.StringIO(text), skipinitialspace=True)
     headers = _headers(rows.fieldnames or (), columns)
     if "date" not in headers or not headers.keys() & _MEASURES.keys():
+        found = (
+            f"its headers are {', '.join(rows.fieldnames)}"
+            if rows.fieldnames
+            else "it has no line of headers"
+        )
         raise InvalidInput(
-            f"a table needs a date and at least one of {', '.join(_MEASURES)}; its headers are"
-            f" {', '.join(rows.fieldnames or ())} (say --column FIELD=HEADER)"
+            f"a table needs a date and at least one of {', '.join(_MEASURES)}; {found} (say --column FIELD=HEADER)"
         )
     reports: dict[str, Report] = {}
     for row in rows:
