@@ -16,12 +16,11 @@ import msgspec
 from ingest.clock import Instant
 from ingest.errors import DecodeError, InvalidInput
 from ingest.events.calls import CallFinished, CallStarted, GatewayRetired
-from ingest.events.charges import BudgetRevised, ChargeCorrected, ChargeSettled
+from ingest.events.charges import BudgetCharge
 from ingest.events.checks import check_event
 from ingest.events.costs import CallCosted, CostCorrected
 from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved
-from ingest.events.governance import BudgetDefined, BudgetDeleted, KeyIssued, KeyRevoked, TeamDefined
-from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
+from ingest.events.governance import GovernanceEvent
 from ingest.events.states import BudgetStateChanged
 from ingest.upcasting import current_version, upcast
 
@@ -31,19 +30,9 @@ Event = (
     | GatewayRetired
     | CallCosted
     | CostCorrected
-    | ChargeSettled
-    | ChargeCorrected
-    | BudgetRevised
+    | BudgetCharge
     | BudgetStateChanged
-    | TeamDefined
-    | KeyIssued
-    | KeyRevoked
-    | BudgetDefined
-    | BudgetDeleted
-    | PriceOverridden
-    | PriceEnded
-    | ExchangeRateSet
-    | PriceListAdopted
+    | GovernanceEvent
     | DeadLetter
     | DeadLetterFixed
     | DeadLetterResolved

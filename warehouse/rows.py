@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.errors import InvalidInput, InvalidMoney
-from ingest.events.checks import EARLIEST, LATEST
 from ingest.events.costs import CallCost, CallCosted, CostCorrected
+from ingest.limits import UINT16, UINT32, UINT64, whole, within_years
 from ingest.money import PLACES, usd
 from ingest.usage import NO_USAGE, TokenUsage
 from warehouse.columns import Table
@@ -88,7 +88,6 @@ Row = tuple[Any, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SURELY_FITS = 25
-_UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 
 
 def call_row(event: CallCosted | CostCorrected, partition: int, offset: int, logged_ms: int = 0) -> Row:
@@ -108,8 +107,8 @@ def call_row(event: CallCosted | CostCorrected, partition: int, offset: int, log
         call.call_id,
         started_at,
         micros("finished_at", finished.finished_at),
-        whole("latency_ms", finished.latency_ms, _UINT32),
-        None if finished.ttft_ms is None else whole("ttft_ms", finished.ttft_ms, _UINT32),
+        whole("latency_ms", finished.latency_ms, UINT32),
+        None if finished.ttft_ms is None else whole("ttft_ms", finished.ttft_ms, UINT32),
         who.org,
         who.team,
         who.project,
@@ -121,7 +120,7 @@ def call_row(event: CallCosted | CostCorrected, partition: int, offset: int, log
         call.operation,
         call.is_stream,
         finished.outcome.value,
-        whole("http_status", finished.http_status, _UINT16),
+        whole("http_status", finished.http_status, UINT16),
         *_tokens(usage),
         *_costs(cost),
         cost.price_version,
@@ -134,15 +133,15 @@ def call_row(event: CallCosted | CostCorrected, partition: int, offset: int, log
         call.origin.value,
         call.path,
         [ref.budget_id for ref in call.budgets],
-        whole("cache_write_1h_tokens", usage.cache_write_1h_tokens, _UINT64),
-        whole("web_searches", usage.web_searches, _UINT64),
+        whole("cache_write_1h_tokens", usage.cache_write_1h_tokens, UINT64),
+        whole("web_searches", usage.web_searches, UINT64),
         cost.unpriced_because,
         reason,
         version,
         partition,
         offset,
-        whole("attempt", call.attempt, _UINT32),
-        whole("request_bytes", call.request_bytes, _UINT64),
+        whole("attempt", call.attempt, UINT32),
+        whole("request_bytes", call.request_bytes, UINT64),
         _claim(call.hold_usd),
         _claim(finished.provider_cost_usd),
         [ref.window for ref in call.budgets],
@@ -168,16 +167,7 @@ def micros(name: str, instant: datetime) -> int:
     """Microseconds since 1970, exactly (a float would lose some), as `DateTime64(6)` stores them."""
     if instant.tzinfo is None:
         raise InvalidInput(f"{name} is {instant.isoformat()}, without a time zone")
-    if not EARLIEST <= instant < LATEST:
-        raise InvalidInput(f"{name} is {instant.isoformat()}; it must lie in the years 2000 to 2099")
-    return (instant - _EPOCH) // _MICROSECOND
-
-
-def whole(name: str, number: int, most: int) -> int:
-    """`number` itself when a column up to `most` holds it."""
-    if not 0 <= number <= most:
-        raise InvalidInput(f"{name} is {number}; it must lie between 0 and {most}")
-    return number
+    return (within_years(name, instant) - _EPOCH) // _MICROSECOND
 
 
 def money(name: str, amount: Decimal) -> Decimal:
@@ -193,17 +183,17 @@ def money(name: str, amount: Decimal) -> Decimal:
 def _version(event: CallCosted | CostCorrected) -> tuple[int, str]:
     if isinstance(event, CallCosted):
         return FIRST_VERSION, ""
-    if not FIRST_VERSION < event.version <= _UINT64:
+    if not FIRST_VERSION < event.version <= UINT64:
         raise InvalidInput(f"version is {event.version}; a correction's lies above {FIRST_VERSION}")
     return event.version, event.reason
 
 
 def _tokens(usage: TokenUsage) -> list[int]:
-    return [whole(name, getattr(usage, name), _UINT64) for name in _TOKENS]
+    return [whole(name, getattr(usage, name), UINT64) for name in _TOKENS]
 
 
 def _extra(usage: TokenUsage) -> dict[str, int]:
-    return {name: whole(name, count, _UINT64) for name in _EXTRA if (count := getattr(usage, name))}
+    return {name: whole(name, count, UINT64) for name in _EXTRA if (count := getattr(usage, name))}
 
 
 def _claim(amount: Decimal | None) -> Decimal | None:

@@ -9,9 +9,10 @@ from ingest.attribution import SCOPE_DIMENSIONS, BudgetScope
 from ingest.errors import InvalidInput
 from ingest.events.dead_letters import DeadLetter, DeadLetterFixed, DeadLetterResolved
 from ingest.events.states import BudgetStateChanged
+from ingest.limits import UINT64, whole
 from ingest.money import usd
 from warehouse.columns import Table
-from warehouse.rows import Row, micros, money, whole
+from warehouse.rows import Row, micros, money
 
 _NAME = "LowCardinality(String)"
 _INSTANT = "DateTime64(6, 'UTC')"
@@ -19,7 +20,6 @@ _MONEY = "Decimal(38, 12)"
 _SHARES = "Array(Decimal(18, 9))"
 _SHARE_PLACES = Decimal("0.000000001")
 _MOST_SHARE = 1000
-_UINT64 = 2**64 - 1
 
 BUDGET_STATES = Table(
     "budget_states",
@@ -101,7 +101,7 @@ def state_row(event: BudgetStateChanged, partition: int, offset: int) -> Row:
         budget.window,
         budget.timezone,
         budget.mode.value,
-        whole("epoch", budget.epoch, _UINT64),
+        whole("epoch", budget.epoch, UINT64),
         micros("created_at", budget.created_at),
         event.call_id,
         None if event.call_finished_at is None else micros("call_finished_at", event.call_finished_at),
@@ -115,7 +115,7 @@ def letter_row(event: DeadLetter) -> Row:
     return (
         event.topic,
         whole("partition", event.partition, 2**32 - 1),
-        whole("offset", event.offset, _UINT64),
+        whole("offset", event.offset, UINT64),
         event.reason.encode(),
         event.key,
         event.value,
@@ -131,11 +131,11 @@ def action_row(event: DeadLetterFixed | DeadLetterResolved) -> Row:
     else:
         at, action = event.at, event.action.value
         if event.replayed_to is not None:
-            replayed_to = whole("replayed_to", event.replayed_to, _UINT64)
+            replayed_to = whole("replayed_to", event.replayed_to, UINT64)
     return (
         event.topic,
         whole("partition", event.partition, 2**32 - 1),
-        whole("offset", event.offset, _UINT64),
+        whole("offset", event.offset, UINT64),
         micros("at", at),
         action,
         event.by,

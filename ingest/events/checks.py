@@ -7,7 +7,6 @@ process that reads it, and again after each restart.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec.structs import astuple
@@ -22,12 +21,9 @@ from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, 
 from ingest.events.states import BudgetStateChanged
 from ingest.governance.budgets import Budget, check_budget
 from ingest.governance.windows import window_at
+from ingest.limits import UINT16, UINT32, UINT64, whole, within_years
 from ingest.money import usd
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""Between these, the second excluded, lie all moments of calls."""
-_UINT16, _UINT32, _UINT64 = 2**16 - 1, 2**32 - 1, 2**64 - 1
 _SURELY_FITS = 25
 """Amounts below 1e25 can be given twelve places."""
 _PRICE_EVENTS = (PriceOverridden, PriceEnded, ExchangeRateSet, PriceListAdopted)
@@ -72,19 +68,15 @@ def _check_finished(finished: CallFinished) -> None:
     call = finished.call
     if not call.call_id:
         raise InvalidInput("call_id is empty; calls without one could not be told apart")
-    for name, moment in (("started_at", call.started_at), ("finished_at", finished.finished_at)):
-        if not EARLIEST <= moment < LATEST:
-            raise InvalidInput(f"{name} is {moment.isoformat()}; it must lie in the years 2000 to 2099")
-    for name, number, most in (
-        ("latency_ms", finished.latency_ms, _UINT32),
-        ("ttft_ms", finished.ttft_ms or 0, _UINT32),
-        ("http_status", finished.http_status, _UINT16),
-        ("attempt", call.attempt, _UINT32),
-        ("request_bytes", call.request_bytes, _UINT64),
-        ("the largest count of the usage", max(astuple(finished.usage)) if finished.usage else 0, _UINT64),
-    ):
-        if not 0 <= number <= most:
-            raise InvalidInput(f"{name} is {number}; it must lie between 0 and {most}")
+    within_years("started_at", call.started_at)
+    within_years("finished_at", finished.finished_at)
+    whole("latency_ms", finished.latency_ms, UINT32)
+    whole("ttft_ms", finished.ttft_ms or 0, UINT32)
+    whole("http_status", finished.http_status, UINT16)
+    whole("attempt", call.attempt, UINT32)
+    whole("request_bytes", call.request_bytes, UINT64)
+    if finished.usage is not None:
+        whole("the largest count of the usage", max(astuple(finished.usage)), UINT64)
 
 
 def _check_definition(budget: Budget) -> None:

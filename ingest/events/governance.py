@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ingest.clock import Instant
-from ingest.events.prices import ExchangeRateSet, PriceEnded, PriceListAdopted, PriceOverridden
+from ingest.events.prices import PriceEvent
 from ingest.governance.budgets import Budget
 
 
@@ -49,14 +49,4 @@ class BudgetDeleted(msgspec.Struct, frozen=True):
     deleted_at: Instant
 
 
-GovernanceEvent = (
-    TeamDefined
-    | KeyIssued
-    | KeyRevoked
-    | BudgetDefined
-    | BudgetDeleted
-    | PriceOverridden
-    | PriceEnded
-    | ExchangeRateSet
-    | PriceListAdopted
-)
+GovernanceEvent = TeamDefined | KeyIssued | KeyRevoked | BudgetDefined | BudgetDeleted | PriceEvent
