@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from pydantic_core import from_json
 
-from gateway_shim.binary_reading import EventStreamReader, TextReader
+from gateway_shim.binary_reading import EventStreamReader, HoldingReader, TextReader
 from gateway_shim.decoding import CannotDecode, decoder_of
 from gateway_shim.estimate import answer_texts
 from gateway_shim.formats.answer import Answer, Format
@@ -143,31 +143,20 @@ class WithholdingReader:
         return data is None or not is_usage_only(data)
 
 
-class ArrayReader:
+class ArrayReader(HoldingReader):
     """Reads a stream that is one JSON array, element by element (Gemini without `alt=sse`); bytes go on at once."""
 
     def __init__(self, answer: Answer, format: Format, encoding: str = "") -> None:
+        what = f"a stream of {format.operation}"
+        super().__init__(self._see_elements, decoder_of(encoding), what, _LARGEST_ARRAY_BYTES)
         self._answer = answer
         self._format = format
-        self._decode = decoder_of(encoding)
-        self._held = bytearray()
 
-    def feed(self, chunk: bytes) -> bytes:
-        if len(self._held) < _LARGEST_ARRAY_BYTES:
-            self._held += chunk
-        return chunk
-
-    def end(self) -> bytes:
-        try:
-            text = self._decode(bytes(self._held)).decode(errors="replace")
-        except CannotDecode as reason:
-            _LOG.warning("a stream of %s cannot be read: %s", self._format.operation, reason)
-            return b""
+    def _see_elements(self, text: str) -> None:
         # A server that does not stream answers with one object as if nobody had asked it to.
         see = self._format.see_body if text.lstrip().startswith("{") else self._format.see_event
         for element in _elements(text):
             _see(see, self._answer, element)
-        return b""
 
 
 def see_event(answer: Answer, format: Format, event: bytes) -> dict[str, Any] | None:

@@ -38,17 +38,19 @@ class EventStreamReader:
         return b""
 
 
-class TextReader:
-    """Keeps a plain text and gives it to `see` at its end; every byte goes on at once."""
+class HoldingReader:
+    """Keeps a text, up to `most_bytes`, and gives it to `read` at its end; every byte goes on at once. `what` names the
+    text where it cannot be decoded."""
 
-    def __init__(self, answer: Answer, see: Callable[[Answer, str], None], decode: Decoder) -> None:
-        self._answer = answer
-        self._see = see
+    def __init__(self, read: Callable[[str], None], decode: Decoder, what: str, most_bytes: int) -> None:
+        self._read = read
         self._decode = decode
+        self._what = what
+        self._most_bytes = most_bytes
         self._held = bytearray()
 
     def feed(self, chunk: bytes) -> bytes:
-        if len(self._held) < _LONGEST_TEXT:
+        if len(self._held) < self._most_bytes:
             self._held += chunk
         return chunk
 
@@ -56,10 +58,17 @@ class TextReader:
         try:
             text = self._decode(bytes(self._held)).decode(errors="replace")
         except CannotDecode as reason:
-            _LOG.warning("a text cannot be read: %s", reason)
+            _LOG.warning("%s cannot be read: %s", self._what, reason)
             return b""
-        self._see(self._answer, text)
+        self._read(text)
         return b""
+
+
+class TextReader(HoldingReader):
+    """Gives a plain text to `see`."""
+
+    def __init__(self, answer: Answer, see: Callable[[Answer, str], None], decode: Decoder) -> None:
+        super().__init__(lambda text: see(answer, text), decode, "a text", _LONGEST_TEXT)
 
 
 def _as_object(message: Message) -> dict[str, object]:
